@@ -1,0 +1,150 @@
+/* Contract: the station's memory. Every call that changes something returns only after a durable commit. Safe from
+ * several threads. Any of them can fail with STORE_FAILED, STORE_READ_ONLY, STORE_FULL, STORE_CORRUPT. Implemented in
+ * db/. */
+#pragma once
+
+#include "station/certificate.h"
+#include "station/record.h"
+#include "station/registration.h"
+#include "station/unit.h"
+
+G_BEGIN_DECLS
+
+typedef struct KlStore KlStore;
+
+/* An act that can't be undone or repeated blindly, committed before it is begun. */
+typedef enum {
+    KL_INTENT_KEY,         /* about to have the unit make a key; detail: key slot */
+    KL_INTENT_ISSUE,       /* about to ask the signer; detail: SHA-256 of the CSR */
+    KL_INTENT_REPROVISION, /* about to replace the unit's key or certificate; detail: the reason */
+    KL_INTENT_LOCK,        /* about to lock the unit's key; detail: key slot */
+} KlIntentKind;
+
+/* What the store knows of a unit from earlier jobs. */
+typedef struct {
+    char *device_id;            /* given earlier, or NULL */
+    gboolean provisioned;       /* its last finished provisioning passed, and nothing was begun since */
+    GPtrArray *keys;            /* char *: SPKI SHA-256 of every key that this unit made and that was not replaced */
+    gboolean key_pending;       /* a key intent is open: the unit may have made a key whose answer was lost */
+    char *issue_job;            /* job of an open issue intent, or NULL: a certificate may have been issued and lost */
+    char *reprovision_reason;   /* of an open re-provision intent, or NULL */
+    KlCertificate *certificate; /* the unit's one live certificate, or NULL */
+    gboolean certificate_revoked; /* it had one, and that was revoked */
+} KlUnitState;
+
+void kl_unit_state_free(KlUnitState *state);
+
+/* Which device id a unit gets. */
+typedef struct {
+    const char *sequence; /* name of a counter (the product), or NULL: use fixed */
+    const char *pattern;  /* with sequence: "FX30-%06u" */
+    const char *fixed;    /* without sequence: the id itself */
+} KlIdRequest;
+
+typedef enum { KL_CERTIFICATE_LIVE, KL_CERTIFICATE_SUPERSEDED, KL_CERTIFICATE_REVOKED } KlCertificateStatus;
+
+/* A ledger entry. */
+typedef struct {
+    KlCertificate *certificate;
+    KlCertificateStatus status;
+    char *imei;
+    char *device_id;
+    char *job;
+    char *reason;     /* why it was superseded or revoked; NULL while live */
+    gint64 issued_us; /* UTC microseconds */
+    gint64 ended_us;  /* when superseded or revoked; 0 while live */
+} KlLedgerEntry;
+
+void kl_ledger_entry_free(KlLedgerEntry *entry);
+
+/* Which records to list; NULL and 0 mean any. Newest first. */
+typedef struct {
+    const char
+        *identifier; /* record id or its prefix (>= 8), IMEI, FSN, device id, certificate fingerprint or serial */
+    const char *operator_id;
+    const char *work_order;
+    const char *outcome;   /* outcome name */
+    gint64 from_us, to_us; /* started in [from, to) */
+    guint limit;
+} KlRecordFilter;
+
+typedef struct {
+    /* --- a job's journal, in the order of a job --- */
+
+    /* Begins a job: commits the record's head as RUNNING. */
+    gboolean (*job_begin)(KlStore *store, const KlRecord *record, GError **error);
+
+    /* Binds the job to the unit, remembers the unit if it is new, and tells what is known of it. DUPLICATE_IMEI when
+     * the IMEI is known with another FSN or the FSN with another IMEI. */
+    KlUnitState *(*unit_claim)(KlStore *store, const char *job, const KlUnit *unit, GError **error);
+
+    /* The unit's device id: the one it has, or one given now for good. Sequence numbers are never handed out twice.
+     * DUPLICATE_DEVICE when another unit has it. */
+    char *(*device_id)(KlStore *store, const char *imei, const KlIdRequest *request, GError **error);
+
+    /* Opens an intent. A REPROVISION intent also ends the unit's "provisioned" state and retires all its keys, so that
+     * they are no longer among KlUnitState.keys. Opening one that the unit already has open replaces its job and
+     * detail. */
+    gboolean (*intent)(KlStore *store, const char *job, const char *imei, KlIntentKind kind, const char *detail,
+                       GError **error);
+
+    /* The unit holds this key, which is in use from now on: closes the key intent. DUPLICATE_KEY when any other unit
+     * ever had the same key; the attempt is then kept as well. Repeating it for the same unit is fine. */
+    gboolean (*key_made)(KlStore *store, const char *job, const char *imei, const char *spki_sha256,
+                         const char *backend, GError **error);
+
+    /* Writes an issued and verified certificate into the ledger, as the unit's one live certificate: closes the issue
+     * and re-provision intents, and in the same transaction marks the one before as superseded with that reason. */
+    gboolean (*issued)(KlStore *store, const char *job, const char *imei, const char *csr_sha256,
+                       const KlCertificate *certificate, const char *supersede_reason, GError **error);
+
+    /* Makes sure that the registration row is there. DUPLICATE_DEVICE when the device id is another unit's. A row that
+     * is already there for this unit is left as it is (first boot may have changed it). */
+    gboolean (*registered)(KlStore *store, const char *job, const char *imei, const KlRegistration *row,
+                           GError **error);
+
+    /* Ends a job: commits outcome, steps and transcript in one transaction; PASS marks the unit as provisioned and
+     * closes its lock intent. The verdict may be shown only after this has returned TRUE. */
+    gboolean (*job_end)(KlStore *store, const KlRecord *record, GError **error);
+
+    /* Ends every job that is still RUNNING (their program died) as ABORTED, INTERRUPTED, now. *count may be NULL. */
+    gboolean (*interrupt_running)(KlStore *store, guint *count, GError **error);
+
+    /* --- reading --- */
+
+    /* KlRecord array, without transcripts and steps. */
+    GPtrArray *(*records)(KlStore *store, const KlRecordFilter *filter, GError **error);
+    /* One record by id or its unique prefix (>= 8 characters), whole. RECORD_UNKNOWN. */
+    KlRecord *(*record)(KlStore *store, const char *id, GError **error);
+    /* KlRegistration array by device id; device NULL: all. */
+    GPtrArray *(*registrations)(KlStore *store, const char *device, GError **error);
+    /* KlLedgerEntry array, oldest first; identifier (IMEI, device id, fingerprint, serial) NULL: all; status -1: any.
+     */
+    GPtrArray *(*ledger)(KlStore *store, const char *identifier, int status, GError **error);
+    /* Revokes a certificate by fingerprint. CERTIFICATE_UNKNOWN. Idempotent: an earlier revocation stays as it was. */
+    gboolean (*revoke)(KlStore *store, const char *certificate_sha256, const char *reason, GError **error);
+    /* The next number of a durable counter ("crl"): 1, 2, 3 ... */
+    gboolean (*next_number)(KlStore *store, const char *counter, guint64 *number, GError **error);
+
+    /* Writes, reads and checks something small and undoes it: is the disk able to keep a record now, is the database
+     * sound. */
+    gboolean (*self_test)(KlStore *store, GError **error);
+
+    void (*free)(KlStore *store);
+} KlStoreClass;
+
+struct KlStore {
+    const KlStoreClass *klass;
+};
+
+static inline void
+kl_store_free(KlStore *store)
+{
+    store->klass->free(store);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlStore, kl_store_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlUnitState, kl_unit_state_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlLedgerEntry, kl_ledger_entry_free)
+
+G_END_DECLS
