@@ -1,0 +1,58 @@
+#include "certs/pki.h"
+
+#include "certs/csr.h"
+#include "certs/verify.h"
+
+/* Never changes after it is made, so that threads share it. */
+typedef struct {
+    KlPki base;
+    KlTrust *trust;
+} Pki;
+
+static KlCsr *
+check_csr(KlPki *base, GBytes *der, const KlProfile *profile, const char *common_name, GError **error)
+{
+    return kl_csr_check(der, profile, common_name, error);
+}
+
+static gboolean
+verify_issued(KlPki *base, const KlCertificate *certificate, const char *spki_sha256, const KlProfile *profile,
+              const KlUnit *unit, gint64 now, GError **error)
+{
+    const Pki *pki = (const Pki *)base;
+    return kl_issued_verify(pki->trust, certificate, spki_sha256, profile, unit, now, error);
+}
+
+static gboolean
+verify_proof(KlPki *base, const KlCertificate *certificate, const guint8 nonce[KL_NONCE_SIZE], const char *imei,
+             GBytes *signature, GError **error)
+{
+    return kl_proof_verify(certificate, nonce, imei, signature, error);
+}
+
+static void
+pki_free(KlPki *base)
+{
+    Pki *pki = (Pki *)base;
+    kl_trust_free(pki->trust);
+    g_free(pki);
+}
+
+static const KlPkiClass klass = {
+    .check_csr = check_csr,
+    .verify_issued = verify_issued,
+    .verify_proof = verify_proof,
+    .free = pki_free,
+};
+
+KlPki *
+kl_pki_new(const char *anchors_pem, GError **error)
+{
+    g_autoptr(KlTrust) trust = kl_trust_new(anchors_pem, error);
+    if (trust == NULL)
+        return NULL;
+    Pki *pki = g_new0(Pki, 1);
+    pki->base.klass = &klass;
+    pki->trust = g_steal_pointer(&trust);
+    return &pki->base;
+}
