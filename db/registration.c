@@ -1,0 +1,93 @@
+/* The bootstrapping registration table: one row of seven fields a device. */
+#include "station/registration.h"
+
+#include "db/statement.h"
+#include "db/store_parts.h"
+#include "station/error.h"
+
+typedef struct {
+    const char *job;
+    const char *imei;
+    const KlRegistration *row;
+} RegisterCall;
+
+static gboolean
+check_owner(sqlite3 *db, const RegisterCall *call, GError **error)
+{
+    g_autofree char *owner = NULL;
+    if (!kl_get_text(db, &owner, error, "SELECT imei FROM units WHERE device_id = ?1", kl_text(call->row->device)))
+        return FALSE;
+    if (owner == NULL)
+        return kl_fail(error, KL_ERROR_INTERNAL, "device id %s was not given to unit %s", call->row->device,
+                       call->imei);
+    if (!g_str_equal(owner, call->imei))
+        return kl_fail(error, KL_ERROR_DUPLICATE_DEVICE, "device id %s belongs to unit %s, not %s", call->row->device,
+                       owner, call->imei);
+    return TRUE;
+}
+
+static gboolean
+do_registered(sqlite3 *db, gpointer data, GError **error)
+{
+    const RegisterCall *call = data;
+    const KlRegistration *r = call->row;
+    return kl_store_require_job(db, call->job, call->imei, error) && check_owner(db, call, error) &&
+           kl_run(db, error,
+                  "INSERT INTO registration (device, registered, policy, firmware, parameters, version, connections)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (device) DO NOTHING",
+                  kl_text(r->device), kl_text(r->registered), kl_text(r->policy), kl_text(r->firmware),
+                  kl_text(r->parameters), kl_int(r->version), kl_int(r->connections));
+}
+
+gboolean
+kl_store_registered(KlStore *store, const char *job, const char *imei, const KlRegistration *row, GError **error)
+{
+    RegisterCall call = {job, imei, row};
+    return kl_store_write(store, do_registered, &call, error);
+}
+
+typedef struct {
+    const char *device;
+    GPtrArray *rows;
+} RegistrationsCall;
+
+static KlRegistration *
+read_row(sqlite3_stmt *query)
+{
+    KlRegistration *row = g_new0(KlRegistration, 1);
+    row->device = kl_column_text(query, 0);
+    row->registered = kl_column_text(query, 1);
+    row->policy = kl_column_text(query, 2);
+    row->firmware = kl_column_text(query, 3);
+    row->parameters = kl_column_text(query, 4);
+    row->version = sqlite3_column_int64(query, 5);
+    row->connections = sqlite3_column_int64(query, 6);
+    return row;
+}
+
+static gboolean
+do_registrations(sqlite3 *db, gpointer data, GError **error)
+{
+#define SELECT_ROWS "SELECT device, registered, policy, firmware, parameters, version, connections FROM registration "
+    RegistrationsCall *call = data;
+    g_autoptr(sqlite3_stmt) query = call->device != NULL
+                                        ? kl_query(db, error, SELECT_ROWS "WHERE device = ?1", kl_text(call->device))
+                                        : kl_query(db, error, SELECT_ROWS "ORDER BY device");
+#undef SELECT_ROWS
+    gboolean row = query != NULL;
+    while (row) {
+        if (!kl_next(db, query, &row, error))
+            return FALSE;
+        if (row)
+            g_ptr_array_add(call->rows, read_row(query));
+    }
+    return query != NULL;
+}
+
+GPtrArray *
+kl_store_registrations(KlStore *store, const char *device, GError **error)
+{
+    g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)kl_registration_free);
+    RegistrationsCall call = {device, rows};
+    return kl_store_read(store, do_registrations, &call, error) ? g_steal_pointer(&rows) : NULL;
+}

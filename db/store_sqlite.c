@@ -1,0 +1,129 @@
+#include "db/store_sqlite.h"
+
+#include "db/database.h"
+#include "db/statement.h"
+#include "db/store_parts.h"
+#include "db/store_thread.h"
+#include "station/error.h"
+
+typedef struct {
+    KlStore base;
+    KlStoreThread *thread;
+} StoreSqlite;
+
+gboolean
+kl_store_read(KlStore *store, KlStoreWork work, gpointer data, GError **error)
+{
+    return kl_store_thread_run(((StoreSqlite *)store)->thread, KL_STORE_READ, work, data, error);
+}
+
+gboolean
+kl_store_write(KlStore *store, KlStoreWork work, gpointer data, GError **error)
+{
+    return kl_store_thread_run(((StoreSqlite *)store)->thread, KL_STORE_WRITE, work, data, error);
+}
+
+gboolean
+kl_store_next_number(sqlite3 *db, const char *purpose, const char *name, gint64 *number, GError **error)
+{
+    return kl_get_int(db, number, error,
+                      "INSERT INTO counters (purpose, name, value) VALUES (?1, ?2, 1)"
+                      " ON CONFLICT (purpose, name) DO UPDATE SET value = value + 1 RETURNING value",
+                      kl_text(purpose), kl_text(name));
+}
+
+typedef struct {
+    const char *counter;
+    gint64 number;
+} NumberCall;
+
+static gboolean
+do_next_number(sqlite3 *db, gpointer data, GError **error)
+{
+    NumberCall *call = data;
+    return kl_store_next_number(db, "number", call->counter, &call->number, error);
+}
+
+static gboolean
+next_number(KlStore *store, const char *counter, guint64 *number, GError **error)
+{
+    NumberCall call = {.counter = counter};
+    if (!kl_store_write(store, do_next_number, &call, error))
+        return FALSE;
+    *number = (guint64)call.number;
+    return TRUE;
+}
+
+/* A real, durable write: only that tells whether the disk takes one now. Counting on is all that stays of it. */
+static gboolean
+do_count_test(sqlite3 *db, gpointer data, GError **error)
+{
+    return kl_store_next_number(db, "test", "self-test", data, error);
+}
+
+static gboolean
+do_check_test(sqlite3 *db, gpointer data, GError **error)
+{
+    gint64 expected = *(gint64 *)data, found = 0;
+    g_autofree char *verdict = NULL;
+    if (!kl_get_int(db, &found, error, "SELECT value FROM counters WHERE purpose = 'test' AND name = 'self-test'"))
+        return FALSE;
+    if (found < expected)
+        return kl_fail(error, KL_ERROR_STORE_FAILED, "wrote %" G_GINT64_FORMAT ", read %" G_GINT64_FORMAT, expected,
+                       found);
+    if (!kl_get_text(db, &verdict, error, "PRAGMA quick_check(1)"))
+        return FALSE;
+    if (g_strcmp0(verdict, "ok") != 0)
+        return kl_fail(error, KL_ERROR_STORE_CORRUPT, "quick_check: %s", verdict);
+    return TRUE;
+}
+
+static gboolean
+self_test(KlStore *store, GError **error)
+{
+    gint64 number = 0;
+    return kl_store_write(store, do_count_test, &number, error) && kl_store_read(store, do_check_test, &number, error);
+}
+
+static void
+store_free(KlStore *store)
+{
+    StoreSqlite *self = (StoreSqlite *)store;
+    kl_store_thread_free(self->thread);
+    g_free(self);
+}
+
+static const KlStoreClass class = {
+    .job_begin = kl_store_job_begin,
+    .unit_claim = kl_store_unit_claim,
+    .device_id = kl_store_device_id,
+    .intent = kl_store_intent,
+    .key_made = kl_store_key_made,
+    .issued = kl_store_issued,
+    .registered = kl_store_registered,
+    .job_end = kl_store_job_end,
+    .interrupt_running = kl_store_interrupt_running,
+    .records = kl_store_records,
+    .record = kl_store_record,
+    .registrations = kl_store_registrations,
+    .ledger = kl_store_ledger,
+    .revoke = kl_store_revoke,
+    .next_number = next_number,
+    .self_test = self_test,
+    .free = store_free,
+};
+
+KlStore *
+kl_store_sqlite_open(const char *path, gboolean read_only, GError **error)
+{
+    sqlite3 *db = kl_database_open(path, read_only, error);
+    if (db == NULL)
+        return NULL;
+    KlStoreThread *thread = kl_store_thread_new(db, error);
+    if (thread == NULL)
+        return NULL;
+    StoreSqlite *self = g_new0(StoreSqlite, 1);
+    self->base.klass = &class;
+    self->thread = thread;
+    return &self->base;
+}

@@ -1,0 +1,182 @@
+#include "db/database.h"
+#include "db/migrate.h"
+#include "store-fixture.h"
+
+static void
+test_fresh(Folder *folder, gconstpointer data)
+{
+    GStatBuf info;
+    kl_store_free(open_store(folder->path));
+    g_assert_cmpint(g_stat(folder->path, &info), ==, 0);
+    g_assert_cmpint(info.st_mode & 0777, ==, 0600);
+
+    g_autofree char *version = g_strdup_printf("%u", kl_migration_count);
+    assert_sql(folder->path, "PRAGMA user_version", version);
+    assert_sql(folder->path, "SELECT printf('%x', application_id) FROM pragma_application_id", "4b4c494e");
+    assert_sql(folder->path, "PRAGMA journal_mode", "wal");
+    assert_sql(folder->path, "PRAGMA integrity_check", "ok");
+    assert_sql(folder->path,
+               "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND NOT strict"
+               " AND name NOT LIKE 'sqlite_%'",
+               "");
+}
+
+static void
+test_seven_fields(Folder *folder, gconstpointer data)
+{
+    kl_store_free(open_store(folder->path));
+    assert_sql(folder->path,
+               "SELECT group_concat(name || ' ' || type || ' ' || coalesce(dflt_value, '-') || ' ' || pk, ', ')"
+               " FROM pragma_table_xinfo('registration')",
+               "device TEXT - 1, registered TEXT 'false' 0, policy TEXT - 0, firmware TEXT - 0, parameters TEXT - 0,"
+               " version INTEGER 0 0, connections INTEGER 0 0");
+}
+
+static void
+test_numbers(void)
+{
+    for (guint i = 0; i < kl_migration_count; i++)
+        g_assert_cmpuint(kl_migrations[i].version, ==, i + 1);
+}
+
+/* --- a made-up history of schemas --- */
+
+#define FIRST                                                                                                          \
+    {                                                                                                                  \
+        1, "CREATE TABLE a (x INTEGER PRIMARY KEY) STRICT; INSERT INTO a VALUES (7);"                                  \
+    }
+
+static sqlite3 *
+open_plain(const char *path)
+{
+    sqlite3 *db = NULL;
+    g_assert_cmpint(sqlite3_open(path, &db), ==, SQLITE_OK);
+    return db;
+}
+
+static void
+test_steps(Folder *folder, gconstpointer data)
+{
+    const KlMigration history[] = {FIRST, {2, "ALTER TABLE a ADD COLUMN y INTEGER NOT NULL DEFAULT 5"}};
+    g_autoptr(sqlite3) db = open_plain(folder->path);
+    g_autoptr(GError) error = NULL;
+    kl_migrate(db, history, 1, &error);
+    g_assert_no_error(error);
+    assert_sql(folder->path, "PRAGMA user_version", "1");
+    kl_migrate(db, history, 2, &error);
+    g_assert_no_error(error);
+    assert_sql(folder->path, "SELECT x, y FROM a", "7|5");
+    kl_migrate(db, history, 2, &error); /* nothing is run twice */
+    g_assert_no_error(error);
+    assert_sql(folder->path, "PRAGMA user_version", "2");
+    g_assert_false(kl_migrate(db, history, 1, &error));
+    assert_code(error, STORE_NEWER);
+}
+
+static void
+test_failing_step(Folder *folder, gconstpointer data)
+{
+    const KlMigration history[] = {FIRST, {2, "CREATE TABLE b (x INTEGER); INSERT INTO a VALUES (8); SELECT * FROM c"}};
+    g_autoptr(sqlite3) db = open_plain(folder->path);
+    g_autoptr(GError) error = NULL;
+    g_assert_false(kl_migrate(db, history, 2, &error));
+    assert_code(error, STORE_FAILED);
+    assert_sql(folder->path, "PRAGMA user_version", "1");
+    assert_sql(folder->path, "SELECT group_concat(name) FROM sqlite_schema", "a");
+    assert_sql(folder->path, "SELECT x FROM a", "7");
+}
+
+static void
+test_dangling_key(Folder *folder, gconstpointer data)
+{
+    const KlMigration history[] = {
+        FIRST, {2, "CREATE TABLE b (x INTEGER REFERENCES a (x)) STRICT; INSERT INTO b VALUES (8);"}};
+    g_autoptr(sqlite3) db = open_plain(folder->path);
+    g_autoptr(GError) error = NULL;
+    g_assert_false(kl_migrate(db, history, 2, &error));
+    assert_code(error, STORE_CORRUPT);
+    assert_sql(folder->path, "PRAGMA user_version", "1");
+}
+
+/* --- databases that are not for us --- */
+
+typedef struct {
+    const char *name;
+    const char *sql; /* what another program did to it */
+    gboolean fresh;  /* to a file of its own, not to one of ours */
+    int code;
+    int read_code;
+} Foreign;
+
+static const Foreign foreigners[] = {
+    {"newer", "PRAGMA user_version = 999", FALSE, KL_ERROR_STORE_NEWER, KL_ERROR_STORE_NEWER},
+    {"other-program", "PRAGMA application_id = 1234", FALSE, KL_ERROR_STORE_CORRUPT, KL_ERROR_STORE_CORRUPT},
+    {"unmarked", "CREATE TABLE t (x)", TRUE, KL_ERROR_STORE_CORRUPT, KL_ERROR_STORE_CORRUPT},
+    {"no-version", "PRAGMA user_version = 0", FALSE, KL_ERROR_STORE_CORRUPT, KL_ERROR_STORE_CORRUPT},
+    {"negative", "PRAGMA user_version = -1", FALSE, KL_ERROR_STORE_CORRUPT, KL_ERROR_STORE_CORRUPT},
+};
+
+static void
+test_foreign(Folder *folder, gconstpointer data)
+{
+    const Foreign *foreign = data;
+    g_autoptr(GError) error = NULL, read_error = NULL;
+    if (!foreign->fresh)
+        kl_store_free(open_store(folder->path));
+    g_free(sqlite(folder->path, foreign->sql));
+    g_autofree char *before = sqlite(folder->path, ".dump");
+
+    g_assert_null(kl_store_sqlite_open(folder->path, FALSE, &error));
+    g_assert_error(error, KL_ERROR, foreign->code);
+    g_assert_null(kl_store_sqlite_open(folder->path, TRUE, &read_error));
+    g_assert_error(read_error, KL_ERROR, foreign->read_code);
+    assert_sql(folder->path, ".dump", before);
+}
+
+static void
+test_missing(Folder *folder, gconstpointer data)
+{
+    g_autofree char *nowhere = g_build_filename(folder->dir, "no", "keyline.db", NULL);
+    g_autoptr(GError) missing = NULL, no_folder = NULL, empty = NULL;
+    g_assert_null(kl_store_sqlite_open(folder->path, TRUE, &missing));
+    assert_code(missing, STATION_MISSING);
+    g_assert_false(g_file_test(folder->path, G_FILE_TEST_EXISTS));
+    g_assert_null(kl_store_sqlite_open(nowhere, FALSE, &no_folder));
+    assert_code(no_folder, STATION_MISSING);
+
+    g_assert_true(g_file_set_contents(folder->path, "", 0, NULL));
+    g_assert_null(kl_store_sqlite_open(folder->path, TRUE, &empty));
+    assert_code(empty, STATION_MISSING);
+}
+
+/* An older database is brought up to date by whoever may write, and by nobody else. */
+static void
+test_older(Folder *folder, gconstpointer data)
+{
+    const KlMigration history[] = {FIRST, {2, "CREATE TABLE b (x INTEGER) STRICT"}};
+    g_autoptr(sqlite3) db = open_plain(folder->path);
+    g_autoptr(GError) error = NULL;
+    g_assert_true(kl_migrate(db, history, 1, NULL));
+    g_assert_false(kl_migrate_check_current(db, 2, &error));
+    assert_code(error, STORE_READ_ONLY);
+    g_assert_true(kl_migrate_check(db, 2, NULL));
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/migrate/numbers", test_numbers);
+    add_test("/migrate/fresh", NULL, test_fresh);
+    add_test("/migrate/seven-fields", NULL, test_seven_fields);
+    add_test("/migrate/steps", NULL, test_steps);
+    add_test("/migrate/failing-step", NULL, test_failing_step);
+    add_test("/migrate/dangling-key", NULL, test_dangling_key);
+    add_test("/migrate/missing", NULL, test_missing);
+    add_test("/migrate/older", NULL, test_older);
+    for (gsize i = 0; i < G_N_ELEMENTS(foreigners); i++) {
+        g_autofree char *name = g_strdup_printf("/migrate/foreign/%s", foreigners[i].name);
+        add_test(name, &foreigners[i], test_foreign);
+    }
+    return g_test_run();
+}
