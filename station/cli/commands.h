@@ -1,0 +1,17 @@
+/* The commands: one file each. All are KlCommandRun. */
+#pragma once
+
+#include "station/cli/cli.h"
+
+G_BEGIN_DECLS
+
+int kl_cmd_setup(KlCli *cli, char **words, GError **error);
+int kl_cmd_slots(KlCli *cli, char **words, GError **error);
+int kl_cmd_provision(KlCli *cli, char **words, GError **error);
+int kl_cmd_batch(KlCli *cli, char **words, GError **error);
+int kl_cmd_records(KlCli *cli, char **words, GError **error);
+int kl_cmd_registry(KlCli *cli, char **words, GError **error);
+int kl_cmd_ca(KlCli *cli, char **words, GError **error);
+int kl_cmd_doctor(KlCli *cli, char **words, GError **error);
+
+G_END_DECLS

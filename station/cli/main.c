@@ -1,0 +1,85 @@
+/* keyline: the station on the command line. */
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "station/cli/commands.h"
+#include "station/secret.h"
+#include "station/station.h"
+
+static const KlCommand commands[] = {
+    {"setup", "make a station folder", kl_cmd_setup},
+    {"ca", "the certificate authority: init, import, show, revoke, crl", kl_cmd_ca},
+    {"doctor", "look whether everything is ready for a shift", kl_cmd_doctor},
+    {"slots", "list the slots; --look shows which units stand there", kl_cmd_slots},
+    {"provision", "provision the unit in one slot", kl_cmd_provision},
+    {"batch", "provision the units in several slots side by side", kl_cmd_batch},
+    {"records", "what was done: list, show, find", kl_cmd_records},
+    {"registry", "the registration rows of the units: list, show", kl_cmd_registry},
+    {NULL, NULL, NULL},
+};
+
+static void
+print_help(FILE *file)
+{
+    g_autofree char *list = kl_cli_command_list(commands);
+    fprintf(file,
+            "Usage: keyline [--station DIR] [--output table|json] COMMAND ...\n"
+            "       keyline COMMAND --help | --help | --version\n\n"
+            "Provisions FX30S units: key made on the unit, certificate, proof, record.\n\n"
+            "%s\n"
+            "Start:  keyline setup --line FILE, then keyline ca init, then keyline doctor\n"
+            "Folder: --station DIR, or KEYLINE_STATION, or the current folder\n\n"
+            "Exit codes: 0 done, all units passed   2 wrong usage or configuration\n"
+            "            1 some unit did not pass   3 the station could not work\n",
+            list);
+}
+
+static void
+print_version(void)
+{
+    printf("keyline %s%s%s\n", KL_PROGRAM_VERSION, KL_BUILD_ID[0] != '\0' ? " build " : "", KL_BUILD_ID);
+}
+
+static int
+run(KlCli *cli, char **words, GError **error)
+{
+    gboolean help = FALSE, version = FALSE;
+    if (!kl_cli_parse_global(cli, words, &help, &version, error))
+        return -1;
+    if (version) {
+        print_version();
+        return KL_EXIT_DONE;
+    }
+    if (help) {
+        print_help(stdout);
+        return KL_EXIT_DONE;
+    }
+    if (words[1] == NULL) {
+        print_help(stderr);
+        return KL_EXIT_USAGE;
+    }
+    return kl_cli_dispatch(cli, "keyline", commands, words + 1, error);
+}
+
+int
+main(int argc, char **argv)
+{
+    setlocale(LC_ALL, "");
+    kl_secret_init();
+
+    const char *folder = g_getenv("KEYLINE_STATION");
+    KlCli cli = {.dir = g_canonicalize_filename(folder != NULL && folder[0] != '\0' ? folder : ".", NULL)};
+    g_auto(GStrv) words = g_strdupv(argv);
+    g_autoptr(GError) error = NULL;
+    int code = run(&cli, words, &error);
+    if (code < 0)
+        code = (int)kl_cli_failed(&cli, error);
+    /* A listing that could not be written is no success. */
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == KL_EXIT_DONE) {
+        perror("keyline: standard output");
+        code = KL_EXIT_STATION;
+    }
+    g_free(cli.dir);
+    return code;
+}

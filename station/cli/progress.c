@@ -1,0 +1,128 @@
+#include "station/cli/progress.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "station/cli/text.h"
+
+#define BAR_WIDTH 30
+#define REDRAW_US (G_USEC_PER_SEC / 10)
+#define CLEAR_LINE "\r\033[K"
+
+struct KlProgress {
+    gboolean bar;
+    guint jobs, ended, failed;
+    GHashTable *fractions; /* slot -> double *: how far each job is */
+    gint64 drawn_us;
+};
+
+KlProgress *
+kl_progress_new(guint jobs)
+{
+    KlProgress *progress = g_new0(KlProgress, 1);
+    progress->bar = isatty(STDERR_FILENO) && g_strcmp0(g_getenv("TERM"), "dumb") != 0;
+    progress->jobs = jobs;
+    progress->fractions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    return progress;
+}
+
+void
+kl_progress_free(KlProgress *progress)
+{
+    if (progress == NULL)
+        return;
+    if (progress->bar)
+        fputs(CLEAR_LINE, stderr);
+    g_hash_table_unref(progress->fractions);
+    g_free(progress);
+}
+
+static void
+draw(KlProgress *progress)
+{
+    double sum = 0;
+    GHashTableIter iter;
+    gpointer value;
+    g_hash_table_iter_init(&iter, progress->fractions);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        sum += *(double *)value;
+    double share = CLAMP(sum / MAX(progress->jobs, 1), 0, 1);
+
+    char bar[BAR_WIDTH + 1] = {0};
+    for (int i = 0; i < BAR_WIDTH; i++)
+        bar[i] = i < share * BAR_WIDTH ? '#' : '.';
+    fprintf(stderr, CLEAR_LINE "[%s] %3.0f %%  %u of %u finished", bar, share * 100, progress->ended, progress->jobs);
+    if (progress->failed > 0)
+        fprintf(stderr, ", %u failed", progress->failed);
+    progress->drawn_us = g_get_monotonic_time();
+}
+
+void
+kl_progress_say(KlProgress *progress, const char *text)
+{
+    fprintf(stderr, "%s%s\n", progress->bar ? CLEAR_LINE : "", text);
+    if (progress->bar)
+        draw(progress);
+}
+
+/* Never goes back: a step that is tried again would make the bar do so. */
+static void
+set_fraction(KlProgress *progress, const char *slot, double fraction)
+{
+    const double *before = g_hash_table_lookup(progress->fractions, slot);
+    double *value = g_new(double, 1);
+    *value = before != NULL ? MAX(*before, fraction) : fraction;
+    g_hash_table_replace(progress->fractions, g_strdup(slot), value);
+}
+
+/* The line for an event, or NULL when it is not worth one. */
+static char *
+event_line(const KlEvent *event)
+{
+    g_autofree char *slot = kl_text_safe(event->slot);
+    switch (event->type) {
+    case KL_EVENT_UNIT: {
+        g_autofree char *fsn = kl_text_safe(event->unit->fsn);
+        g_autofree char *model = kl_text_safe(event->unit->model);
+        g_autofree char *imei = kl_text_safe(event->unit->imei);
+        return g_strdup_printf("%s  %s, FSN %s, IMEI %s", slot, model, fsn, imei);
+    }
+    case KL_EVENT_STEP_BEGIN:
+        if (event->attempt > 1)
+            return g_strdup_printf("%s  %s (%u/%u), attempt %u", slot, event->step_title, event->n, event->m,
+                                   event->attempt);
+        return g_strdup_printf("%s  %s (%u/%u)", slot, event->step_title, event->n, event->m);
+    case KL_EVENT_STEP_END:
+        if (event->outcome == KL_OUTCOME_PASS)
+            return NULL;
+        return g_strdup_printf("%s  %s: %s %s", slot, event->step, kl_outcome_name(event->outcome),
+                               event->code != NULL ? event->code : "");
+    case KL_EVENT_JOB_END: {
+        g_autofree char *code = kl_text_safe(event->record->code);
+        return event->record->code == NULL
+                   ? g_strdup_printf("%s  %s", slot, kl_outcome_name(event->record->outcome))
+                   : g_strdup_printf("%s  %s %s", slot, kl_outcome_name(event->record->outcome), code);
+    }
+    case KL_EVENT_JOB_BEGIN:
+    case KL_EVENT_PROGRESS:
+    default:
+        return NULL;
+    }
+}
+
+void
+kl_progress_event(KlProgress *progress, const KlEvent *event)
+{
+    gboolean ended = event->type == KL_EVENT_JOB_END;
+    gboolean failed = ended && event->record->outcome != KL_OUTCOME_PASS;
+    if (event->type == KL_EVENT_PROGRESS || ended)
+        set_fraction(progress, event->slot, ended ? 1 : event->fraction);
+    progress->ended += ended;
+    progress->failed += failed;
+
+    g_autofree char *line = event_line(event);
+    if (line != NULL && (failed || !progress->bar))
+        kl_progress_say(progress, line);
+    else if (progress->bar && (ended || g_get_monotonic_time() - progress->drawn_us >= REDRAW_US))
+        draw(progress);
+}

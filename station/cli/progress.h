@@ -1,0 +1,23 @@
+/* What happens while units are worked on, on stderr: a bar on a terminal, one line an event in a pipe. */
+#pragma once
+
+#include "station/event.h"
+
+G_BEGIN_DECLS
+
+typedef struct KlProgress KlProgress;
+
+/* For a run of so many jobs, one a slot. */
+KlProgress *kl_progress_new(guint jobs);
+
+/* Takes the bar away. */
+void kl_progress_free(KlProgress *progress);
+
+void kl_progress_event(KlProgress *progress, const KlEvent *event);
+
+/* Says something in between, above the bar. */
+void kl_progress_say(KlProgress *progress, const char *text);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlProgress, kl_progress_free)
+
+G_END_DECLS

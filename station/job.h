@@ -1,0 +1,41 @@
+/* A job: one attempt on one unit, from start until its record commits. */
+#pragma once
+
+#include "station/claims.h"
+#include "station/driver.h"
+#include "station/event.h"
+#include "station/pki.h"
+#include "station/signer.h"
+#include "station/step.h"
+#include "station/store.h"
+
+G_BEGIN_DECLS
+
+/* What every job of a station works with. Borrowed; outlives all jobs. Safe from several threads. */
+typedef struct {
+    const char *station; /* name */
+    const char *program; /* version */
+    const KlDriver *driver;
+    KlTransportOpen open_transport;
+    const KlProfile *profile;
+    KlSigner *signer;
+    KlPki *pki;
+    KlStore *store;
+    KlClaims *claims; /* which slot works on which IMEI */
+} KlBench;
+
+/* What is wanted of one job. A copy is taken. */
+typedef struct {
+    const char *batch;              /* or NULL */
+    const char *operator_id;        /* or NULL */
+    const char *work_order;         /* or NULL */
+    const char *label;              /* or NULL */
+    const char *reprovision_reason; /* not NULL: replace key and certificate of a provisioned unit */
+} KlJobRequest;
+
+/* Runs a job to its end on the calling thread, blocking. Events go to sink. Returns the record, with its final outcome
+ * (which is ERROR with the store's code when the record could not be committed). Never NULL; the caller frees it. */
+KlRecord *kl_job_run(const KlBench *bench, const char *slot, const KlPorts *ports, const KlJobRequest *request,
+                     GCancellable *cancel, KlEventSink sink, gpointer sink_data);
+
+G_END_DECLS

@@ -1,0 +1,92 @@
+/* Inside a job: what its steps share. Private to job.c, job_steps.c and steps_*.c. */
+#pragma once
+
+#include "station/job.h"
+
+G_BEGIN_DECLS
+
+/* What has to be done about the key on the module. */
+typedef enum {
+    KL_KEY_MAKE,  /* there is none: have one made */
+    KL_KEY_KEEP,  /* it holds one that this station knows: go on with it */
+    KL_KEY_ADOPT, /* it holds one whose making was journalled and whose answer was lost: take it over */
+    KL_KEY_ERASE, /* re-provisioning: remove it and all items, then have a new one made */
+} KlKeyPlan;
+
+struct KlJob {
+    const KlBench *bench;
+    const char *slot;
+    const KlPorts *ports;
+    const KlJobRequest *request;
+    GCancellable *cancel;
+    KlEventSink sink;
+    gpointer sink_data;
+
+    KlRecord *record;
+    KlTranscript *transcript;
+    gint64 start_us; /* monotonic */
+    gint64 store_us; /* spent in the store so far */
+
+    KlDevice *device; /* NULL: not connected */
+    gboolean claimed; /* this slot works on the unit's IMEI */
+    KlUnitState *state;
+    gboolean reprovision; /* key and certificate are being replaced */
+    KlKeyPlan key_plan;
+    KlKeyInfo key; /* what the module says it holds */
+    KlCsr *csr;
+    KlCertificate *certificate;
+    gboolean certificate_from_ledger; /* issued by an earlier job: reused, not asked for again */
+    GError *failure;                  /* what decided the job, or NULL */
+};
+
+extern const KlStep kl_job_steps[];
+extern const guint kl_job_n_steps;
+
+/* Calls a store method and adds its time to the job's account. */
+#define KL_JOB_STORE(job, method, ...)                                                                                 \
+    ({                                                                                                                 \
+        gint64 store_from_us = g_get_monotonic_time();                                                                 \
+        typeof((job)->bench->store->klass->method((job)->bench->store, __VA_ARGS__)) store_result =                    \
+            (job)->bench->store->klass->method((job)->bench->store, __VA_ARGS__);                                      \
+        (job)->store_us += g_get_monotonic_time() - store_from_us;                                                     \
+        store_result;                                                                                                  \
+    })
+
+/* An event of this job, filled with what every event has. The caller sets the rest and emits it. */
+KlEvent *kl_job_event(const KlJob *job, KlEventType type);
+void kl_job_emit(const KlJob *job, KlEvent *event);
+
+/* Opens the unit's ports, waiting for a port that is just coming back. Closes an open device first. */
+gboolean kl_job_connect(KlJob *job, KlOp *op, GError **error);
+/* The same unless the unit is connected: a failed attempt may not have got it back. */
+gboolean kl_job_ensure_connected(KlJob *job, KlOp *op, GError **error);
+void kl_job_disconnect(KlJob *job);
+
+/* After a failed attempt: connects anew and makes sure that it is still the same unit. When it is another, or has
+ * restarted, or does not come back, that explains the failure better and takes the place of *failure. */
+void kl_job_recover(KlJob *job, GError **failure);
+
+/* Writes the job's outcome, so far as it is known, into its record. */
+void kl_job_settle(KlJob *job);
+
+/* TRUE when the job only has to check what an earlier job did. */
+gboolean kl_job_verifies_only(const KlJob *job);
+
+/* The steps' work, in the order of a job. */
+gboolean kl_step_connect(KlJob *job, KlOp *op, GError **error);
+gboolean kl_step_identify(KlJob *job, KlOp *op, GError **error);
+gboolean kl_step_precheck(KlJob *job, KlOp *op, GError **error);
+gboolean kl_step_key(KlJob *job, KlOp *op, GError **error);
+gboolean kl_step_csr(KlJob *job, KlOp *op, GError **error);
+gboolean kl_step_issue(KlJob *job, KlOp *op, GError **error);
+gboolean kl_step_install(KlJob *job, KlOp *op, GError **error);
+gboolean kl_step_verify(KlJob *job, KlOp *op, GError **error);
+gboolean kl_step_register(KlJob *job, KlOp *op, GError **error);
+gboolean kl_step_lock(KlJob *job, KlOp *op, GError **error);
+gboolean kl_step_disconnect(KlJob *job, KlOp *op, GError **error);
+gboolean kl_step_record(KlJob *job, KlOp *op, GError **error);
+
+/* Decides about the key on the module by what it says and what the store knows; fills job->key. */
+gboolean kl_job_plan_key(KlJob *job, KlOp *op, GError **error);
+
+G_END_DECLS

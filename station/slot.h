@@ -1,0 +1,31 @@
+/* A slot: a place on the fixture, with the worker thread that drives whatever unit stands there. */
+#pragma once
+
+#include "station/config.h"
+#include "station/job.h"
+
+G_BEGIN_DECLS
+
+typedef struct KlSlot KlSlot;
+
+/* Starts the slot's worker. bench, sink and sink_data are borrowed and must outlive the slot; config is copied. */
+KlSlot *kl_slot_new(const KlSlotConfig *config, const KlBench *bench, KlEventSink sink, gpointer sink_data);
+
+/* Stops a running job (as far as it may be stopped), waits for the worker to end, frees the slot. */
+void kl_slot_free(KlSlot *slot);
+
+const char *kl_slot_name(const KlSlot *slot);
+
+/* Starts a job. FALSE with STATION_BUSY when one is running or waiting. Its end is told by KL_EVENT_JOB_END. */
+gboolean kl_slot_start(KlSlot *slot, const KlJobRequest *request, GError **error);
+
+/* Asks the running job to stop; does nothing without one. It ends with ABORTED unless it is past its point of no
+ * return. */
+void kl_slot_stop(KlSlot *slot);
+
+/* TRUE from kl_slot_start until its JOB_END is sent. */
+gboolean kl_slot_busy(KlSlot *slot);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlSlot, kl_slot_free)
+
+G_END_DECLS

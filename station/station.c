@@ -1,0 +1,319 @@
+/* The composition root: puts the concrete driver, signer, checks and store together. */
+#include "station/station.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "certs/ca.h"
+#include "certs/pki.h"
+#include "certs/signer_local.h"
+#include "certs/subject.h"
+#include "db/store_sqlite.h"
+#include "drivers/at_wp77/transport.h"
+#include "drivers/at_wp77/wp77.h"
+#include "station/log.h"
+#include "station/station_private.h"
+
+/* How long a look at a slot may take. */
+#define LOOK_US (15 * G_USEC_PER_SEC)
+
+typedef struct {
+    const char *name;
+    const KlDriver *driver;
+    KlTransportOpen open_transport;
+} DriverEntry;
+
+static const DriverEntry drivers[] = {
+    {"at_wp77", &kl_wp77_driver, kl_transport_open},
+};
+
+struct KlStation {
+    KlConfig *config;
+    KlProfile *profile;
+    KlStore *store;
+    int lock_fd; /* -1: reading only */
+    KlCa *ca;
+    KlSigner *signer;
+    KlPki *pki;
+    KlClaims *claims;
+    KlBench bench; /* driver and open_transport from the start, the rest when unlocked */
+};
+
+char *
+kl_station_database_path(const char *dir)
+{
+    return g_build_filename(dir, "keyline.db", NULL);
+}
+
+char *
+kl_station_ca_path(const char *dir)
+{
+    return g_build_filename(dir, "ca", NULL);
+}
+
+/* The driver that a profile names. */
+static const DriverEntry *
+find_driver(const char *name, GError **error)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(drivers); i++) {
+        if (strcmp(drivers[i].name, name) == 0)
+            return &drivers[i];
+    }
+    kl_fail(error, KL_ERROR_CONFIG_INVALID, "[product] driver: there is no driver '%s'; allowed: at_wp77", name);
+    return NULL;
+}
+
+/* A product's name becomes part of a path. */
+static gboolean
+check_product_name(const char *product, GError **error)
+{
+    if (product[0] == '\0' || product[0] == '.' || strlen(product) > 64 ||
+        product[strspn(product, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_.-")] != '\0')
+        return kl_fail(error, KL_ERROR_USAGE, "'%s' is no product: the name of a file in products, without .conf",
+                       product);
+    return TRUE;
+}
+
+KlProfile *
+kl_station_load_profile(const char *dir, const char *product, GError **error)
+{
+    if (!check_product_name(product, error))
+        return NULL;
+    g_autofree char *file = g_strconcat(product, ".conf", NULL);
+    g_autofree char *path = g_build_filename(dir, "products", file, NULL);
+    if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
+        kl_fail(error, KL_ERROR_CONFIG_INVALID, "no product '%s': there is no %s", product, path);
+        return NULL;
+    }
+    g_autoptr(KlProfile) profile = kl_profile_load(path, error);
+    if (profile == NULL)
+        return NULL;
+    if (find_driver(profile->driver, error) == NULL || !kl_subject_check(profile->subject, error)) {
+        g_prefix_error(error, "%s: ", path);
+        return NULL;
+    }
+    return g_steal_pointer(&profile);
+}
+
+gboolean
+kl_station_fail_errno(GError **error, int number, const char *path)
+{
+    KlErrorCode code = KL_ERROR_STORE_FAILED;
+    if (number == EACCES || number == EPERM)
+        code = KL_ERROR_STATION_DENIED;
+    else if (number == EROFS)
+        code = KL_ERROR_STORE_READ_ONLY;
+    else if (number == ENOSPC || number == EDQUOT)
+        code = KL_ERROR_STORE_FULL;
+    return kl_fail(error, code, "%s: %s", path, g_strerror(number));
+}
+
+KlConfig *
+kl_station_load_config(const char *dir, GError **error)
+{
+    /* A folder that may not be entered would look like an empty one. */
+    if (access(dir, X_OK) != 0 && errno == EACCES) {
+        kl_station_fail_errno(error, errno, dir);
+        return NULL;
+    }
+    return kl_config_load(dir, error);
+}
+
+int
+kl_station_lock(const char *dir, GError **error)
+{
+    g_autofree char *path = g_build_filename(dir, "station.lock", NULL);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (fd < 0) {
+        kl_station_fail_errno(error, errno, path);
+        return -1;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    if (errno == EWOULDBLOCK)
+        kl_fail(error, KL_ERROR_STATION_BUSY, "%s is locked", path);
+    else
+        kl_fail(error, KL_ERROR_STORE_FAILED, "%s: %s", path, g_strerror(errno));
+    close(fd);
+    return -1;
+}
+
+/* The part of opening that is for working on units only. */
+static gboolean
+take_over(KlStation *station, GError **error)
+{
+    station->lock_fd = kl_station_lock(station->config->dir, error);
+    if (station->lock_fd < 0)
+        return FALSE;
+    kl_log_open(station->config->dir);
+    return TRUE;
+}
+
+static gboolean
+open_store(KlStation *station, KlStationMode mode, GError **error)
+{
+    g_autofree char *path = kl_station_database_path(station->config->dir);
+    /* Setup makes the database before station.conf. An empty one in place of one that vanished would forget who has
+     * which key. */
+    if (!g_file_test(path, G_FILE_TEST_EXISTS))
+        return kl_fail(error, KL_ERROR_STORE_MISSING, "there is no %s", path);
+    station->store = kl_store_sqlite_open(path, mode == KL_STATION_READ, error);
+    if (station->store == NULL || mode == KL_STATION_READ)
+        return station->store != NULL;
+    guint interrupted = 0;
+    if (!station->store->klass->interrupt_running(station->store, &interrupted, error))
+        return FALSE;
+    if (interrupted > 0)
+        g_message("%u jobs of an earlier program were left running; they count as interrupted", interrupted);
+    return TRUE;
+}
+
+KlStation *
+kl_station_open(const char *dir, KlStationMode mode, const char *product, GError **error)
+{
+    g_autoptr(KlStation) station = g_new0(KlStation, 1);
+    station->lock_fd = -1;
+    station->config = kl_station_load_config(dir, error);
+    if (station->config == NULL)
+        return NULL;
+    station->profile =
+        kl_station_load_profile(station->config->dir, product != NULL ? product : station->config->product, error);
+    if (station->profile == NULL)
+        return NULL;
+    const DriverEntry *driver = find_driver(station->profile->driver, error);
+    if (driver == NULL)
+        return NULL;
+    station->bench.driver = driver->driver;
+    station->bench.open_transport = driver->open_transport;
+    if (mode == KL_STATION_RUN && !take_over(station, error))
+        return NULL;
+    return open_store(station, mode, error) ? g_steal_pointer(&station) : NULL;
+}
+
+void
+kl_station_free(KlStation *station)
+{
+    if (station == NULL)
+        return;
+    if (station->signer != NULL)
+        station->signer->klass->free(station->signer);
+    if (station->pki != NULL)
+        station->pki->klass->free(station->pki);
+    g_clear_pointer(&station->ca, kl_ca_free);
+    g_clear_pointer(&station->claims, kl_claims_free);
+    g_clear_pointer(&station->store, kl_store_free);
+    g_clear_pointer(&station->profile, kl_profile_free);
+    g_clear_pointer(&station->config, kl_config_free);
+    if (station->lock_fd >= 0) {
+        kl_log_close();
+        close(station->lock_fd);
+    }
+    g_free(station);
+}
+
+const KlConfig *
+kl_station_config(const KlStation *station)
+{
+    return station->config;
+}
+
+const KlProfile *
+kl_station_profile(const KlStation *station)
+{
+    return station->profile;
+}
+
+KlStore *
+kl_station_store(const KlStation *station)
+{
+    return station->store;
+}
+
+const KlBench *
+kl_station_bench(const KlStation *station)
+{
+    return station->signer != NULL ? &station->bench : NULL;
+}
+
+KlCa *
+kl_station_ca(const KlStation *station)
+{
+    return station->ca;
+}
+
+gboolean
+kl_station_config_needs_passphrase(const KlConfig *config)
+{
+    gboolean pin_elsewhere =
+        g_str_has_prefix(config->ca_key, "pkcs11:") && strstr(config->ca_key, "pin-source=") != NULL;
+    return kl_station_ca_exists(config->dir) && config->passphrase_file == NULL && !pin_elsewhere;
+}
+
+gboolean
+kl_station_needs_passphrase(const KlStation *station)
+{
+    return kl_station_config_needs_passphrase(station->config);
+}
+
+KlCa *
+kl_station_load_ca(const KlConfig *config, guint margin_days, const KlSecret *passphrase, GError **error)
+{
+    g_autoptr(KlSecret) configured = NULL;
+    /* A CA that is not there is told before a passphrase that is not there. */
+    if (passphrase == NULL && config->passphrase_file != NULL && kl_station_ca_exists(config->dir)) {
+        configured = kl_secret_from_file(config->passphrase_file, error);
+        if (configured == NULL)
+            return NULL;
+    }
+    gint64 now = g_get_real_time() / G_USEC_PER_SEC;
+    return kl_ca_load(config->dir, config->ca_key, passphrase != NULL ? passphrase : configured, margin_days, now,
+                      error);
+}
+
+gboolean
+kl_station_unlock(KlStation *station, const KlSecret *passphrase, GError **error)
+{
+    if (station->signer != NULL)
+        return TRUE;
+    g_autoptr(KlCa) ca = kl_station_load_ca(station->config, station->profile->ca_margin_days, passphrase, error);
+    if (ca == NULL)
+        return FALSE;
+    KlPki *pki = kl_pki_new(kl_ca_chain_pem(ca), error);
+    if (pki == NULL)
+        return FALSE;
+    KlSigner *signer = kl_signer_local_new(ca);
+    if (!signer->klass->self_test(signer, station->profile, g_get_real_time() / G_USEC_PER_SEC, error)) {
+        signer->klass->free(signer);
+        pki->klass->free(pki);
+        return FALSE;
+    }
+    station->ca = g_steal_pointer(&ca);
+    station->signer = signer;
+    station->pki = pki;
+    station->claims = kl_claims_new();
+    station->bench.station = station->config->name;
+    station->bench.program = KL_PROGRAM_VERSION;
+    station->bench.profile = station->profile;
+    station->bench.signer = signer;
+    station->bench.pki = pki;
+    station->bench.store = station->store;
+    station->bench.claims = station->claims;
+    return TRUE;
+}
+
+KlUnit *
+kl_station_look(const KlStation *station, const KlSlotConfig *slot, GCancellable *cancel, GError **error)
+{
+    const KlPorts ports = {slot->agent, slot->modem};
+    const KlDriver *driver = station->bench.driver;
+    KlOp op = {.deadline_us = g_get_monotonic_time() + LOOK_US, .cancel = cancel};
+    KlDevice *device = driver->open(&ports, station->bench.open_transport, &op, error);
+    if (device == NULL)
+        return NULL;
+    KlUnit *unit = driver->identify(device, &op, error);
+    driver->close(device);
+    return unit;
+}

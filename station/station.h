@@ -1,0 +1,87 @@
+/* A station as a whole: the composition root's face to the command line and the window. */
+#pragma once
+
+#include "station/config.h"
+#include "station/line.h"
+#include "station/secret.h"
+
+G_BEGIN_DECLS
+
+#define KL_PROGRAM_VERSION KL_VERSION
+
+typedef struct KlStation KlStation;
+
+typedef enum {
+    KL_STATION_READ, /* look at records; any number of programs at once */
+    KL_STATION_RUN,  /* work on units: one program at a time (STATION_BUSY) */
+} KlStationMode;
+
+/* Makes a new station folder: station.conf, products/fx30s.conf, ca/, empty database. Never overwrites: what exists is
+ * left. USAGE (the name, the line file), STATION_DENIED, STORE_*; STORE_MISSING for a station whose database is gone.
+ */
+gboolean kl_station_setup(const char *dir, const char *name, const char *line_file, GError **error);
+
+/* Opens a station folder: configuration, profiles, database. In RUN mode also takes the station's lock and ends jobs
+ * that an earlier program left running. product NULL: the configured one. */
+KlStation *kl_station_open(const char *dir, KlStationMode mode, const char *product, GError **error);
+void kl_station_free(KlStation *station);
+
+/* Borrowed, valid while the station lives. */
+const KlConfig *kl_station_config(const KlStation *station);
+const KlProfile *kl_station_profile(const KlStation *station);
+KlStore *kl_station_store(const KlStation *station);
+
+/* Makes signer and checks ready. passphrase NULL: from the configured passphrase file. PASSPHRASE_*, CA_*,
+ * TOKEN_FAILED. */
+gboolean kl_station_unlock(KlStation *station, const KlSecret *passphrase, GError **error);
+/* Whether the passphrase has to come from a person: there is a CA, and nothing configured opens it. */
+gboolean kl_station_needs_passphrase(const KlStation *station);
+
+/* What jobs work with. NULL until unlocked. Borrowed. */
+const KlBench *kl_station_bench(const KlStation *station);
+
+/* Opens the slot's ports, asks who is there, closes them. For listings. */
+KlUnit *kl_station_look(const KlStation *station, const KlSlotConfig *slot, GCancellable *cancel, GError **error);
+
+/* --- the certificate authority --- */
+
+/* Makes a P-256 CA in DIR/ca, its key encrypted under the passphrase. CA_EXISTS. */
+gboolean kl_station_ca_init(const char *dir, const char *common_name, guint days, const KlSecret *passphrase,
+                            GError **error);
+
+/* Takes over a CA: PEM key (key_passphrase NULL: not encrypted) and certificate. CA_EXISTS, CA_*. */
+gboolean kl_station_ca_import(const char *dir, const char *key_path, const char *certificate_path,
+                              const KlSecret *key_passphrase, const KlSecret *passphrase, GError **error);
+
+/* Whether there is a CA, or what is left of one. */
+gboolean kl_station_ca_exists(const char *dir);
+
+/* The CA's certificate; needs no passphrase. CA_MISSING, CA_UNREADABLE. The caller frees. */
+KlCertificate *kl_station_ca_certificate(const char *dir, GError **error);
+
+/* The CA's certificate as text for people. */
+char *kl_station_ca_show(const char *dir, GError **error);
+
+/* Signs a CRL over all revoked certificates and writes it to DIR/ca/ca.crl; returns its path. Needs an unlocked
+ * station. */
+char *kl_station_ca_crl(KlStation *station, guint days, GError **error);
+
+/* One finding of the doctor. */
+typedef struct {
+    char *title; /* "Database" */
+    gboolean ok;
+    gboolean warning; /* works, but not for long or not well */
+    char *detail;     /* what was found */
+    char *remedy;     /* NULL when ok */
+} KlFinding;
+
+void kl_finding_free(KlFinding *finding);
+
+/* Looks at everything that a shift needs. Array of KlFinding; never NULL. passphrase as for unlock; without one the
+ * CA's key is reported as not tried. */
+GPtrArray *kl_station_doctor(const char *dir, const KlSecret *passphrase);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlStation, kl_station_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlFinding, kl_finding_free)
+
+G_END_DECLS

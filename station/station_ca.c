@@ -1,0 +1,86 @@
+/* The station's certificate authority, for people. */
+#include <string.h>
+
+#include "certs/certificate_der.h"
+#include "certs/crl.h"
+#include "station/station_private.h"
+
+gboolean
+kl_station_ca_exists(const char *dir)
+{
+    static const char *const files[] = {"ca.pem", "ca.key"};
+    g_autofree char *ca = kl_station_ca_path(dir);
+    for (guint i = 0; i < G_N_ELEMENTS(files); i++) {
+        g_autofree char *path = g_build_filename(ca, files[i], NULL);
+        if (g_file_test(path, G_FILE_TEST_EXISTS))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+gboolean
+kl_station_ca_init(const char *dir, const char *common_name, guint days, const KlSecret *passphrase, GError **error)
+{
+    return kl_ca_init(dir, common_name, days, passphrase, g_get_real_time() / G_USEC_PER_SEC, error);
+}
+
+gboolean
+kl_station_ca_import(const char *dir, const char *key_path, const char *certificate_path,
+                     const KlSecret *key_passphrase, const KlSecret *passphrase, GError **error)
+{
+    return kl_ca_import(dir, key_path, certificate_path, key_passphrase, passphrase, g_get_real_time() / G_USEC_PER_SEC,
+                        error);
+}
+
+KlCertificate *
+kl_station_ca_certificate(const char *dir, GError **error)
+{
+    g_autofree char *chain = kl_ca_read_chain(dir, error);
+    if (chain == NULL)
+        return NULL;
+    g_autoptr(KlX509Stack) stack = kl_x509_stack_parse(chain, strlen(chain), KL_ERROR_CA_UNREADABLE, error);
+    if (stack == NULL)
+        return NULL;
+    guint8 *bytes = NULL;
+    int length = i2d_X509(sk_X509_value(stack, 0), &bytes);
+    if (length <= 0) {
+        kl_fail(error, KL_ERROR_CA_UNREADABLE, "the CA's certificate can't be encoded");
+        return NULL;
+    }
+    g_autoptr(GBytes) der = g_bytes_new(bytes, (gsize)length);
+    OPENSSL_free(bytes);
+    return kl_certificate_from_der(der, chain, error);
+}
+
+char *
+kl_station_ca_show(const char *dir, GError **error)
+{
+    return kl_ca_describe(dir, error);
+}
+
+/* Everything that a CRL lists: revoked and superseded certificates. */
+static GPtrArray *
+ended_certificates(KlStore *store, GError **error)
+{
+    g_autoptr(GPtrArray) revoked = store->klass->ledger(store, NULL, KL_CERTIFICATE_REVOKED, error);
+    if (revoked == NULL)
+        return NULL;
+    GPtrArray *superseded = store->klass->ledger(store, NULL, KL_CERTIFICATE_SUPERSEDED, error);
+    if (superseded == NULL)
+        return NULL;
+    g_ptr_array_extend_and_steal(revoked, superseded);
+    return g_steal_pointer(&revoked);
+}
+
+char *
+kl_station_ca_crl(KlStation *station, guint days, GError **error)
+{
+    KlStore *store = kl_station_store(station);
+    g_autoptr(GPtrArray) ended = ended_certificates(store, error);
+    guint64 number = 0;
+    if (ended == NULL || !store->klass->next_number(store, "crl", &number, error))
+        return NULL;
+    gint64 now = g_get_real_time() / G_USEC_PER_SEC;
+    g_autofree char *pem = kl_crl_sign(kl_station_ca(station), ended, number, now, days, error);
+    return pem != NULL ? kl_ca_write_crl(kl_station_config(station)->dir, pem, error) : NULL;
+}

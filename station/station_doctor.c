@@ -1,0 +1,290 @@
+/* The doctor: looks at everything that a shift needs, and repairs nothing. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "db/store_sqlite.h"
+#include "station/station_private.h"
+
+#define DISK_FAIL_BYTES (100ULL << 20)
+#define DISK_WARN_BYTES (1ULL << 30)
+#define CA_WARN_DAYS 90
+#define SECONDS_PER_DAY (24 * 60 * 60)
+/* 2025-01-01: no station is older than this program. */
+#define EARLIEST_TIME 1735689600
+
+void
+kl_finding_free(KlFinding *finding)
+{
+    g_free(finding->title);
+    g_free(finding->detail);
+    g_free(finding->remedy);
+    g_free(finding);
+}
+
+/* What the findings are about. Parts that could not be read are NULL. */
+typedef struct {
+    const char *dir;
+    const KlSecret *passphrase;
+    KlConfig *config;
+    KlProfile *profile;
+    GPtrArray *findings;
+} Doctor;
+
+G_GNUC_PRINTF(4, 5)
+static void
+good(Doctor *doctor, const char *title, const char *warning_remedy, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    KlFinding *finding = g_new0(KlFinding, 1);
+    finding->title = g_strdup(title);
+    finding->ok = TRUE;
+    finding->warning = warning_remedy != NULL;
+    finding->detail = g_strdup_vprintf(format, args);
+    finding->remedy = g_strdup(warning_remedy);
+    va_end(args);
+    g_ptr_array_add(doctor->findings, finding);
+}
+
+/* A finding that stops the shift. Takes the error over. */
+static void
+bad(Doctor *doctor, const char *title, GError *error)
+{
+    KlErrorCode code = kl_error_code(error);
+    KlFinding *finding = g_new0(KlFinding, 1);
+    finding->title = g_strdup(title);
+    finding->detail = g_strdup_printf("%s (%s)", kl_error_words(code), error->message);
+    finding->remedy = g_strdup(kl_error_remedy(code));
+    g_ptr_array_add(doctor->findings, finding);
+    g_error_free(error);
+}
+
+static void
+check_configuration(Doctor *doctor)
+{
+    GError *error = NULL;
+    doctor->config = kl_station_load_config(doctor->dir, &error);
+    if (doctor->config == NULL) {
+        bad(doctor, "Configuration", error);
+        return;
+    }
+    guint slots = doctor->config->slots->len;
+    good(doctor, "Configuration", slots == 0 ? "Add [slot 01] to station.conf (see the lines there)." : NULL,
+         "station %s, %u slot%s", doctor->config->name, slots, slots == 1 ? "" : "s");
+
+    doctor->profile = kl_station_load_profile(doctor->dir, doctor->config->product, &error);
+    if (doctor->profile == NULL)
+        bad(doctor, "Product", error);
+    else
+        good(doctor, "Product", NULL, "%s (%s)", doctor->profile->name, doctor->profile->title);
+}
+
+static gboolean
+test_database(const char *dir, GError **error)
+{
+    g_autofree char *path = kl_station_database_path(dir);
+    if (!g_file_test(path, G_FILE_TEST_EXISTS))
+        return kl_fail(error, KL_ERROR_STATION_MISSING, "there is no %s", path);
+    g_autoptr(KlStore) store = kl_store_sqlite_open(path, FALSE, error);
+    return store != NULL && store->klass->self_test(store, error);
+}
+
+static void
+check_database(Doctor *doctor)
+{
+    GError *error = NULL;
+    int lock = kl_station_lock(doctor->dir, &error);
+    if (lock < 0) {
+        if (kl_error_code(error) != KL_ERROR_STATION_BUSY) {
+            bad(doctor, "Database", error);
+            return;
+        }
+        g_error_free(error);
+        good(doctor, "Database", NULL, "not tried: another program is running this station");
+        return;
+    }
+    if (test_database(doctor->dir, &error))
+        good(doctor, "Database", NULL, "sound, a record can be kept");
+    else
+        bad(doctor, "Database", error);
+    close(lock);
+}
+
+static void
+check_disk(Doctor *doctor)
+{
+    struct statvfs disk;
+    GError *error = NULL;
+    if (statvfs(doctor->dir, &disk) != 0) {
+        kl_fail(&error, KL_ERROR_STORE_FAILED, "%s: %s", doctor->dir, g_strerror(errno));
+        bad(doctor, "Disk", error);
+        return;
+    }
+    guint64 free_bytes = (guint64)disk.f_bavail * disk.f_frsize;
+    g_autofree char *text = g_format_size_full(free_bytes, G_FORMAT_SIZE_IEC_UNITS);
+    if (free_bytes < DISK_FAIL_BYTES) {
+        kl_fail(&error, KL_ERROR_STORE_FULL, "%s free", text);
+        bad(doctor, "Disk", error);
+        return;
+    }
+    good(doctor, "Disk", free_bytes < DISK_WARN_BYTES ? "Free disk space soon: below 1 GiB." : NULL, "%s free", text);
+}
+
+static void
+check_clock(Doctor *doctor, gint64 now)
+{
+    if (now < EARLIEST_TIME) {
+        GError *error = NULL;
+        kl_fail(&error, KL_ERROR_CA_NOT_YET_VALID, "the clock is years behind");
+        bad(doctor, "Clock", error);
+        return;
+    }
+    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(now);
+    g_autofree char *text = g_date_time_format(time, "%Y-%m-%d %H:%M UTC");
+    good(doctor, "Clock", NULL, "%s", text);
+}
+
+static void
+check_ca_dates(Doctor *doctor, gint64 now)
+{
+    GError *error = NULL;
+    g_autoptr(KlCertificate) ca = kl_station_ca_certificate(doctor->dir, &error);
+    if (ca == NULL) {
+        bad(doctor, "CA certificate", error);
+        return;
+    }
+    gint64 days = (ca->not_after - now) / SECONDS_PER_DAY;
+    guint margin = doctor->profile != NULL ? doctor->profile->ca_margin_days : 0;
+    if (now < ca->not_before)
+        kl_fail(&error, KL_ERROR_CA_NOT_YET_VALID, "%s", ca->subject);
+    else if (now > ca->not_after || days < margin)
+        kl_fail(&error, KL_ERROR_CA_EXPIRED, "%s: %" G_GINT64_FORMAT " days left, the product needs %u", ca->subject,
+                days, margin);
+    if (error != NULL) {
+        bad(doctor, "CA certificate", error);
+        return;
+    }
+    good(doctor, "CA certificate", days < CA_WARN_DAYS ? "Prepare a new CA before this one ends." : NULL,
+         "%s, valid for %" G_GINT64_FORMAT " days", ca->subject, days);
+}
+
+/* The key's file by itself, without a passphrase. */
+static gboolean
+check_key_file(const char *dir, GError **error)
+{
+    g_autofree char *path = g_build_filename(dir, "ca", "ca.key", NULL);
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return kl_fail(error, KL_ERROR_CA_MISSING, "%s: %s", path, g_strerror(errno));
+    if ((status.st_mode & 077) != 0)
+        return kl_fail(error, KL_ERROR_CA_KEY_EXPOSED, "%s has mode %04o", path, (guint)status.st_mode & 07777);
+    return TRUE;
+}
+
+static void
+check_ca_key(Doctor *doctor)
+{
+    GError *error = NULL;
+    if (!kl_station_ca_exists(doctor->dir))
+        return; /* told by the certificate already */
+    gboolean file = strcmp(doctor->config->ca_key, "file") == 0;
+    if (file && !check_key_file(doctor->dir, &error)) {
+        bad(doctor, "CA key", error);
+        return;
+    }
+    if (doctor->passphrase == NULL && kl_station_config_needs_passphrase(doctor->config)) {
+        good(doctor, "CA key", NULL, "not tried without its passphrase (--passphrase-file)");
+        return;
+    }
+    g_autoptr(KlCa) ca = kl_station_load_ca(doctor->config, 0, doctor->passphrase, &error);
+    if (ca == NULL)
+        bad(doctor, "CA key", error);
+    else
+        good(doctor, "CA key", NULL, "%s, opens, belongs to the certificate", file ? "private" : "on its token");
+}
+
+/* Whether a program of that name is running. */
+static gboolean
+is_running(const char *name)
+{
+    g_autoptr(GDir) processes = g_dir_open("/proc", 0, NULL);
+    const char *entry;
+    while (processes != NULL && (entry = g_dir_read_name(processes)) != NULL) {
+        if (!g_ascii_isdigit(entry[0]))
+            continue;
+        g_autofree char *path = g_build_filename("/proc", entry, "comm", NULL);
+        g_autofree char *comm = NULL;
+        if (g_file_get_contents(path, &comm, NULL, NULL) && strcmp(g_strchomp(comm), name) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Looks at one port without opening it: a unit may be at work there. TRUE when there is nothing to say. */
+static gboolean
+check_port(Doctor *doctor, const char *slot, const char *address)
+{
+    const char *path = address != NULL ? strchr(address, ':') : NULL;
+    if (path == NULL || g_str_has_prefix(address, "tcp:"))
+        return TRUE;
+    path++;
+    g_autofree char *title = g_strconcat("Slot ", slot, NULL);
+    if (access(path, F_OK) != 0) {
+        good(doctor, title, "Right if no unit is plugged in; else check the cable and the address in station.conf.",
+             "%s is not there", path);
+        return FALSE;
+    }
+    if (access(path, R_OK | W_OK) == 0)
+        return TRUE;
+    GError *error = NULL;
+    kl_fail(&error, KL_ERROR_PORT_DENIED, "%s: %s", path, g_strerror(errno));
+    bad(doctor, title, error);
+    KlFinding *finding = doctor->findings->pdata[doctor->findings->len - 1];
+    g_free(finding->remedy);
+    finding->remedy = g_strdup("Add the user to the group that owns the port (dialout), then log in again.");
+    return FALSE;
+}
+
+static void
+check_ports(Doctor *doctor)
+{
+    const GPtrArray *slots = doctor->config->slots;
+    guint fine = 0;
+    gboolean serial = FALSE;
+    for (guint i = 0; i < slots->len; i++) {
+        const KlSlotConfig *slot = slots->pdata[i];
+        gboolean agent = check_port(doctor, slot->name, slot->agent);
+        gboolean modem = g_strcmp0(slot->modem, slot->agent) == 0 || check_port(doctor, slot->name, slot->modem);
+        fine += agent && modem;
+        serial |= g_str_has_prefix(slot->agent, "serial:") ||
+                  (slot->modem != NULL && g_str_has_prefix(slot->modem, "serial:"));
+    }
+    if (fine > 0)
+        good(doctor, "Ports", NULL, "%u of %u slots: there, may be opened", fine, slots->len);
+    if (serial && is_running("ModemManager"))
+        good(doctor, "ModemManager", "Stop it, or install Keyline's udev rule, which keeps it off the units.",
+             "is running: it may take the units' ports");
+}
+
+GPtrArray *
+kl_station_doctor(const char *dir, const KlSecret *passphrase)
+{
+    Doctor doctor = {.dir = dir, .passphrase = passphrase};
+    doctor.findings = g_ptr_array_new_with_free_func((GDestroyNotify)kl_finding_free);
+    gint64 now = g_get_real_time() / G_USEC_PER_SEC;
+    check_configuration(&doctor);
+    check_clock(&doctor, now);
+    if (doctor.config != NULL) {
+        check_database(&doctor);
+        check_disk(&doctor);
+        check_ca_dates(&doctor, now);
+        check_ca_key(&doctor);
+        check_ports(&doctor);
+    }
+    g_clear_pointer(&doctor.profile, kl_profile_free);
+    g_clear_pointer(&doctor.config, kl_config_free);
+    return doctor.findings;
+}

@@ -1,0 +1,160 @@
+/* Making a station folder. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "db/store_sqlite.h"
+#include "station/station.h"
+#include "station/station_private.h"
+
+#define NAME_MAX_CHARS 64
+
+static const char station_conf[] =
+    "# This station. A key that is not known here is an error. Relative paths count from this folder.\n"
+    "\n"
+    "[station]\n"
+    "# Stands in every record.\n"
+    "name=%s\n"
+    "# What is made here unless --product says otherwise: products/fx30s.conf\n"
+    "product=fx30s\n"
+    "# A further file with [slot ...] groups, such as keyline-sim --line writes.\n"
+    "%sline=%s\n"
+    "\n"
+    "[ca]\n"
+    "# Where the CA's key is: file (ca/ca.key), or a pkcs11: URI.\n"
+    "key=file\n"
+    "# Read the CA's passphrase from this file (mode 0600) instead of asking for it.\n"
+    "#passphrase-file=ca/passphrase\n"
+    "\n"
+    "# One group for each place on the fixture. agent is where the provisioning agent answers, modem (may be left "
+    "out)\n"
+    "# the module's own AT port: serial:/dev/..., pty:PATH or tcp:HOST:PORT. Name serial ports by their place on the\n"
+    "# hub (/dev/serial/by-path/...): ttyUSB numbers change.\n"
+    "#[slot 01]\n"
+    "#agent=serial:/dev/serial/by-path/pci-0000:00:14.0-usb-0:1.1:1.0-port0\n"
+    "#modem=serial:/dev/serial/by-path/pci-0000:00:14.0-usb-0:1.2:1.3-port0\n";
+
+static const char fx30s_conf[] =
+    "# A product: which units are accepted, and what each one is given.\n"
+    "\n"
+    "[product]\n"
+    "title=FX30S\n"
+    "driver=at_wp77\n"
+    "# Exactly as the unit's ATI says it.\n"
+    "models=FX30S;WP7702;FX30(WP7702)\n"
+    "# * and ? stand for any characters, any one character.\n"
+    "firmware=SWI9X06Y_02.*\n"
+    "\n"
+    "[id]\n"
+    "# Where the device id comes from: fsn, imei, label (what is scanned), or sequence (then pattern=FX30-%06u).\n"
+    "rule=fsn\n"
+    "# What a scanned label is compared with: any (IMEI, FSN or device id), imei, fsn, device_id or none.\n"
+    "label=any\n"
+    "# true: no unit without a scan.\n"
+    "label-required=false\n"
+    "\n"
+    "[key]\n"
+    "# The key's name on the module.\n"
+    "slot=keyline\n"
+    "# Which of the module's keystores may make it. iks is the better one: its private keys can't be read out. It is\n"
+    "# switched off in several firmware releases; their units make a software key, and the record says so. Leave\n"
+    "# software away to refuse them.\n"
+    "backends=iks;software\n"
+    "# true locks the key after all is proved: it can then never be replaced, which nothing undoes. Try without "
+    "first.\n"
+    "lock=false\n"
+    "\n"
+    "[certificate]\n"
+    "# {device_id}, {imei} and {fsn} are replaced.\n"
+    "subject=CN={device_id},O=Keyline Demo\n"
+    "validity-days=3650\n"
+    "# The start of validity lies this much in the past: the clocks of new units may be behind.\n"
+    "backdate-minutes=60\n"
+    "# No unit passes when the CA ends within this time.\n"
+    "ca-margin-days=30\n"
+    "\n"
+    "[registration]\n"
+    "# The unit's row in the bootstrapping table; DEVICE_ID is replaced.\n"
+    "policy=MyRaspberry_IoT_Activation\n"
+    "firmware=main\n"
+    "parameters={\"topic\":\"$aws/things/DEVICE_ID/shadow/update\"}\n"
+    "\n"
+    "[install]\n"
+    "# The broker that the unit will talk to.\n"
+    "endpoint=mqtt.example.com\n";
+
+static gboolean
+make_folder(const char *path, int mode, GError **error)
+{
+    if (g_mkdir_with_parents(path, mode) != 0)
+        return kl_station_fail_errno(error, errno, path);
+    return TRUE;
+}
+
+/* Writes a file unless there is one already. */
+static gboolean
+make_file(const char *path, const char *text, GError **error)
+{
+    if (g_file_test(path, G_FILE_TEST_EXISTS))
+        return TRUE;
+    errno = 0;
+    if (!g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0644,
+                                  NULL))
+        return kl_station_fail_errno(error, errno, path);
+    return TRUE;
+}
+
+/* Whether text can stand as a value in a configuration file. */
+static gboolean
+is_value(const char *text)
+{
+    if (!g_utf8_validate(text, -1, NULL) || text[0] == '\0' || g_ascii_isspace(text[0]) ||
+        g_ascii_isspace(text[strlen(text) - 1]))
+        return FALSE;
+    for (const char *p = text; *p != '\0'; p = g_utf8_next_char(p)) {
+        if (!g_unichar_isprint(g_utf8_get_char(p)))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+check_arguments(const char *name, const char *line_path, GError **error)
+{
+    if (!is_value(name) || g_utf8_strlen(name, -1) > NAME_MAX_CHARS)
+        return kl_fail(error, KL_ERROR_USAGE, "a station's name has 1 to %d printable characters", NAME_MAX_CHARS);
+    if (line_path != NULL && !g_file_test(line_path, G_FILE_TEST_IS_REGULAR))
+        return kl_fail(error, KL_ERROR_USAGE, "there is no line file %s", line_path);
+    if (line_path != NULL && !is_value(line_path))
+        return kl_fail(error, KL_ERROR_USAGE, "the line file's path can't be written into station.conf");
+    return TRUE;
+}
+
+/* station.conf comes last: a station that has one and no database has lost it, and must not get an empty one in
+ * silence. */
+static gboolean
+make_database(const char *dir, const char *station_path, GError **error)
+{
+    g_autofree char *path = kl_station_database_path(dir);
+    if (g_file_test(station_path, G_FILE_TEST_EXISTS) && !g_file_test(path, G_FILE_TEST_EXISTS))
+        return kl_fail(error, KL_ERROR_STORE_MISSING, "there is no %s", path);
+    g_autoptr(KlStore) store = kl_store_sqlite_open(path, FALSE, error);
+    return store != NULL;
+}
+
+gboolean
+kl_station_setup(const char *dir, const char *name, const char *line_file, GError **error)
+{
+    g_autofree char *line_path = line_file != NULL ? g_canonicalize_filename(line_file, NULL) : NULL;
+    if (!check_arguments(name, line_path, error))
+        return FALSE;
+    g_autofree char *products = g_build_filename(dir, "products", NULL);
+    g_autofree char *ca = kl_station_ca_path(dir);
+    g_autofree char *station_path = g_build_filename(dir, "station.conf", NULL);
+    g_autofree char *product_path = g_build_filename(products, "fx30s.conf", NULL);
+    g_autofree char *station_text =
+        g_strdup_printf(station_conf, name, line_path != NULL ? "" : "#", line_path != NULL ? line_path : "line.conf");
+    return make_folder(dir, 0750, error) && make_folder(products, 0755, error) && make_folder(ca, 0700, error) &&
+           make_file(product_path, fx30s_conf, error) && make_database(dir, station_path, error) &&
+           make_file(station_path, station_text, error);
+}

@@ -1,0 +1,208 @@
+/* Steps that bring the certificate onto the unit, prove it there, register the unit and keep the record. */
+#include <openssl/rand.h>
+#include <string.h>
+
+#include "station/job_steps.h"
+#include "station/registration.h"
+
+/* What the unit has to hold in the end: name and content. */
+typedef struct {
+    const char *name;
+    GBytes *data;
+} Item;
+
+static void
+clear_item(gpointer item)
+{
+    g_bytes_unref(((Item *)item)->data);
+}
+
+static void
+add_text(GArray *items, const char *name, char *text)
+{
+    Item item = {name, g_bytes_new_take(text, strlen(text))};
+    g_array_append_val(items, item);
+}
+
+/* The endpoint and the parameters of a unit that was provisioned before may have been changed by its first boot: they
+ * are not compared then. */
+static GArray *
+wanted_items(const KlJob *job)
+{
+    const KlProfile *profile = job->bench->profile;
+    GArray *items = g_array_new(FALSE, FALSE, sizeof(Item));
+    g_array_set_clear_func(items, clear_item);
+    add_text(items, "certificate", kl_certificate_pem(job->certificate));
+    add_text(items, "chain", g_strdup(job->certificate->chain_pem));
+    if (!kl_job_verifies_only(job)) {
+        g_autoptr(KlRegistration) row = kl_registration_new(profile, job->record->unit->device_id);
+        add_text(items, "endpoint", g_strdup(profile->endpoint));
+        add_text(items, "parameters", g_strdup(row->parameters));
+    }
+    return items;
+}
+
+gboolean
+kl_step_install(KlJob *job, KlOp *op, GError **error)
+{
+    g_autoptr(GArray) items = wanted_items(job);
+    if (!kl_job_ensure_connected(job, op, error))
+        return FALSE;
+    for (guint i = 0; i < items->len; i++) {
+        const Item *item = &g_array_index(items, Item, i);
+        if (!job->bench->driver->install(job->device, item->name, item->data, op, error))
+            return FALSE;
+        kl_op_progress(op, (i + 1.0) / items->len);
+    }
+    return TRUE;
+}
+
+static const KlItemInfo *
+find_info(GPtrArray *infos, const char *name)
+{
+    for (guint i = 0; i < infos->len; i++) {
+        const KlItemInfo *info = g_ptr_array_index(infos, i);
+        if (g_str_equal(info->name, name))
+            return info;
+    }
+    return NULL;
+}
+
+static gboolean
+check_item(GPtrArray *infos, const Item *item, GError **error)
+{
+    const KlItemInfo *info = find_info(infos, item->name);
+    g_autofree char *sha256 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, item->data);
+    gsize length = g_bytes_get_size(item->data);
+    if (info == NULL)
+        return kl_fail(error, KL_ERROR_READBACK_MISMATCH, "the unit stores no %s", item->name);
+    if (info->length != length || !g_str_equal(info->sha256, sha256))
+        return kl_fail(error, KL_ERROR_READBACK_MISMATCH,
+                       "%s: sent %" G_GSIZE_FORMAT " bytes, %s; stored %" G_GSIZE_FORMAT " bytes, %s", item->name,
+                       length, sha256, info->length, info->sha256);
+    return TRUE;
+}
+
+static gboolean
+check_items(KlJob *job, KlOp *op, GError **error)
+{
+    g_autoptr(GArray) items = wanted_items(job);
+    g_autoptr(GPtrArray) infos = job->bench->driver->read_back(job->device, op, error);
+    if (infos == NULL)
+        return FALSE;
+    for (guint i = 0; i < items->len; i++) {
+        if (!check_item(infos, &g_array_index(items, Item, i), error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* The module signs a fresh nonce; the answer is checked with the key in the certificate, not with what the module said.
+ */
+static gboolean
+check_proof(KlJob *job, KlOp *op, GError **error)
+{
+    const KlBench *bench = job->bench;
+    guint8 nonce[KL_NONCE_SIZE];
+    if (RAND_bytes(nonce, sizeof nonce) != 1)
+        return kl_fail(error, KL_ERROR_INTERNAL, "no random numbers");
+    g_autoptr(GBytes) signature = bench->driver->prove(job->device, bench->profile->key_slot, nonce, op, error);
+    return signature != NULL && bench->pki->klass->verify_proof(bench->pki, job->certificate, nonce,
+                                                                job->record->unit->imei, signature, error);
+}
+
+static gboolean
+check_certificate(KlJob *job, GError **error)
+{
+    const KlBench *bench = job->bench;
+    return bench->pki->klass->verify_issued(bench->pki, job->certificate, job->key.spki_sha256, bench->profile,
+                                            job->record->unit, g_get_real_time() / G_USEC_PER_SEC, error);
+}
+
+/* A unit that was provisioned earlier and fails a check is broken; a cable that fails is only a cable. */
+static void
+blame_unit(GError **error)
+{
+    g_autoptr(GError) failure = g_steal_pointer(error);
+    kl_fail(error, KL_ERROR_PROVISIONED_BROKEN, "%s: %s", kl_error_name(kl_error_code(failure)), failure->message);
+}
+
+gboolean
+kl_step_verify(KlJob *job, KlOp *op, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    if (!kl_job_ensure_connected(job, op, error))
+        return FALSE;
+    if (check_items(job, op, &failure) && check_certificate(job, &failure) && check_proof(job, op, &failure))
+        return TRUE;
+    KlErrorCode code = kl_error_code(failure);
+    if (kl_job_verifies_only(job) && (kl_error_kind(code) == KL_ERROR_KIND_UNIT || code == KL_ERROR_ISSUED_WRONG))
+        blame_unit(&failure);
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+}
+
+gboolean
+kl_step_register(KlJob *job, KlOp *op, GError **error)
+{
+    const KlUnit *unit = job->record->unit;
+    g_autoptr(KlRegistration) row = kl_registration_new(job->bench->profile, unit->device_id);
+    return KL_JOB_STORE(job, registered, job->record->id, unit->imei, row, error);
+}
+
+gboolean
+kl_step_lock(KlJob *job, KlOp *op, GError **error)
+{
+    const char *slot = job->bench->profile->key_slot;
+    if (!KL_JOB_STORE(job, intent, job->record->id, job->record->unit->imei, KL_INTENT_LOCK, slot, error))
+        return FALSE;
+    return kl_job_ensure_connected(job, op, error) && job->bench->driver->lock(job->device, slot, op, error);
+}
+
+gboolean
+kl_step_disconnect(KlJob *job, KlOp *op, GError **error)
+{
+    kl_job_disconnect(job);
+    return TRUE;
+}
+
+void
+kl_job_settle(KlJob *job)
+{
+    KlRecord *record = job->record;
+    record->ended_us = g_get_real_time();
+    g_clear_pointer(&record->code, g_free);
+    g_clear_pointer(&record->detail, g_free);
+    record->outcome = KL_OUTCOME_PASS;
+    if (job->failure != NULL) {
+        KlErrorCode code = kl_error_code(job->failure);
+        record->outcome = kl_outcome_of(code);
+        record->code = g_strdup(kl_error_name(code));
+        record->detail = g_strdup(job->failure->message);
+    }
+}
+
+/* The verdict exists only once it is committed. When a PASS can't be kept, the unit has not passed: the failure to keep
+ * it is what the operator sees, and is kept in its place if the disk lets us. */
+gboolean
+kl_step_record(KlJob *job, KlOp *op, GError **error)
+{
+    KlRecord *record = job->record;
+    if (job->failure == NULL && !kl_claims_check(job->bench->claims, record->unit->imei, job->slot, &job->failure))
+        kl_transcript_note(job->transcript, "%s", job->failure->message);
+    kl_job_settle(job);
+    g_free(record->transcript);
+    record->transcript = kl_transcript_text(job->transcript);
+
+    g_autoptr(GError) failure = NULL;
+    if (KL_JOB_STORE(job, job_end, record, &failure))
+        return TRUE;
+    if (job->failure == NULL) {
+        job->failure = g_error_copy(failure);
+        kl_job_settle(job);
+        (void)KL_JOB_STORE(job, job_end, record, NULL);
+    }
+    g_warning("job %s: the record could not be kept: %s", record->id, failure->message);
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+}

@@ -1,0 +1,91 @@
+#include "tests/rig/crash_store.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+typedef struct {
+    KlStore base;
+    KlStore *inner;
+    guint nth;
+    gboolean after;
+    atomic_uint calls;
+} CrashStore;
+
+static guint
+count(CrashStore *store)
+{
+    guint n = atomic_fetch_add(&store->calls, 1) + 1;
+    if (n == store->nth && !store->after)
+        kill(getpid(), SIGKILL);
+    return n;
+}
+
+static void
+die_after(CrashStore *store, guint n)
+{
+    if (n == store->nth && store->after)
+        kill(getpid(), SIGKILL);
+}
+
+#define INNER(store) (((CrashStore *)(store))->inner)
+
+/* A changing call: counted, passed on, and possibly the last thing that this process does. */
+#define CHANGE(type, method, parameters, ...)                                                                          \
+    static type crash_##method parameters                                                                              \
+    {                                                                                                                  \
+        guint n = count((CrashStore *)store);                                                                          \
+        type result = INNER(store)->klass->method(INNER(store), __VA_ARGS__);                                          \
+        die_after((CrashStore *)store, n);                                                                             \
+        return result;                                                                                                 \
+    }
+
+CHANGE(gboolean, job_begin, (KlStore * store, const KlRecord *record, GError **error), record, error)
+CHANGE(KlUnitState *, unit_claim, (KlStore * store, const char *job, const KlUnit *unit, GError **error), job, unit,
+       error)
+CHANGE(char *, device_id, (KlStore * store, const char *imei, const KlIdRequest *request, GError **error), imei,
+       request, error)
+CHANGE(gboolean, intent,
+       (KlStore * store, const char *job, const char *imei, KlIntentKind kind, const char *detail, GError **error), job,
+       imei, kind, detail, error)
+CHANGE(gboolean, key_made,
+       (KlStore * store, const char *job, const char *imei, const char *spki, const char *backend, GError **error), job,
+       imei, spki, backend, error)
+CHANGE(gboolean, issued,
+       (KlStore * store, const char *job, const char *imei, const char *csr, const KlCertificate *certificate,
+        const char *reason, GError **error),
+       job, imei, csr, certificate, reason, error)
+CHANGE(gboolean, registered,
+       (KlStore * store, const char *job, const char *imei, const KlRegistration *row, GError **error), job, imei, row,
+       error)
+CHANGE(gboolean, job_end, (KlStore * store, const KlRecord *record, GError **error), record, error)
+
+static void
+crash_free(KlStore *store)
+{
+    kl_store_free(INNER(store));
+    g_free(store);
+}
+
+KlStore *
+kl_crash_store_new(KlStore *inner, guint nth, gboolean after)
+{
+    /* Only what a job calls: anything else would be a NULL call and show itself. */
+    static const KlStoreClass klass = {
+        .job_begin = crash_job_begin,
+        .unit_claim = crash_unit_claim,
+        .device_id = crash_device_id,
+        .intent = crash_intent,
+        .key_made = crash_key_made,
+        .issued = crash_issued,
+        .registered = crash_registered,
+        .job_end = crash_job_end,
+        .free = crash_free,
+    };
+    CrashStore *store = g_new0(CrashStore, 1);
+    store->base.klass = &klass;
+    store->inner = inner;
+    store->nth = nth;
+    store->after = after;
+    return &store->base;
+}

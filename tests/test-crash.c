@@ -1,0 +1,138 @@
+/* SIGKILL at every boundary of the journal, before and after the commit, then another run: one live certificate, one
+ * row, the key that the unit made is the key that it keeps, and no job is lost. */
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "tests/rig/line_rig.h"
+
+#define CRASH_STATION_ENV "KEYLINE_CRASH_STATION"
+#define REASON "the drill"
+
+/* Runs crash-station on slot 01. TRUE: it was killed; FALSE: the job had ended before that boundary. */
+static gboolean
+run_and_kill(const KlLineRig *rig, guint nth, const char *when, const char *reason)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *number = g_strdup_printf("%u", nth);
+    g_autofree char *output = NULL;
+    const char *argv[] = {g_getenv(CRASH_STATION_ENV), rig->station_dir, number, when, reason, NULL};
+    int status = 0;
+    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &output, NULL, &status, &error);
+    g_assert_no_error(error);
+    if (WIFSIGNALED(status)) {
+        g_assert_cmpint(WTERMSIG(status), ==, SIGKILL);
+        return TRUE;
+    }
+    g_assert_cmpint(WEXITSTATUS(status), ==, 0);
+    g_assert_true(g_str_has_prefix(output, "PASS"));
+    return FALSE;
+}
+
+static void
+assert_sql(const KlLineRig *rig, const char *sql, const char *expected)
+{
+    g_autofree char *answer = kl_line_rig_sql(rig, sql);
+    if (g_strcmp0(answer, expected) != 0)
+        g_error("%s\nis %s, expected %s", sql, answer, expected);
+}
+
+static void
+assert_consistent(const KlLineRig *rig, const KlRecord *record, guint jobs, gboolean reprovisioned)
+{
+    g_autofree char *n_jobs = g_strdup_printf("%u", jobs);
+    if (record->outcome != KL_OUTCOME_PASS)
+        g_error("%s: %s", record->code, record->detail);
+    assert_sql(rig, "SELECT count(*) FROM certificates WHERE status = 'live'", "1");
+    assert_sql(rig, "SELECT count(*) FROM certificates", reprovisioned ? "2" : "1");
+    assert_sql(rig, "SELECT count(*) FROM keys WHERE retired_us IS NULL", "1");
+    assert_sql(rig, "SELECT count(*) FROM keys", reprovisioned ? "2" : "1");
+    assert_sql(rig, "SELECT count(*) FROM registration", "1");
+    assert_sql(rig, "SELECT count(*) FROM jobs WHERE outcome = 'RUNNING'", "0");
+    assert_sql(rig, "SELECT count(*) FROM jobs", n_jobs);
+    assert_sql(rig, "SELECT count(*) FROM intents WHERE closed_us IS NULL", "0");
+    g_autofree char *agree =
+        g_strdup_printf("diff <(openssl pkey -in '%s/key-keyline.pem' -pubout) "
+                        "<(openssl x509 -in '%s/item-certificate' -noout -pubkey) && "
+                        "openssl verify -CAfile \"$S/ca/ca.pem\" '%s/item-certificate'",
+                        kl_sim_unit_dir(rig->sim, 1), kl_sim_unit_dir(rig->sim, 1), kl_sim_unit_dir(rig->sim, 1));
+    g_free(kl_line_rig_shell(rig, agree));
+}
+
+static KlLineRig *
+new_rig(void)
+{
+    static const char *const product[] = {"key.lock=false", NULL};
+    KlSimOptions options = {.units = 1, .one_port = TRUE};
+    return kl_line_rig_new(&options, product);
+}
+
+/* How often the journal is written in one job; the drill ends when a boundary does not come any more. */
+static void
+drill(const char *when, const char *reason)
+{
+    guint nth = 1;
+    for (;; nth++) {
+        g_autoptr(KlLineRig) rig = new_rig();
+        guint jobs = 0;
+        if (reason != NULL) {
+            g_autoptr(KlRecord) first = kl_line_rig_provision(rig, 1, NULL);
+            g_assert_cmpint(first->outcome, ==, KL_OUTCOME_PASS);
+            jobs++;
+        }
+        kl_line_rig_close(rig);
+        gboolean killed = run_and_kill(rig, nth, when, reason);
+        /* Before its own head is committed, a job does not exist. */
+        gboolean begun = !(killed && nth == 1 && g_str_equal(when, "before"));
+        jobs += begun ? 1 : 0;
+        kl_line_rig_reopen(rig);
+        g_autofree char *key_before = kl_line_rig_sql(rig, "SELECT spki_sha256 FROM keys WHERE retired_us IS NULL");
+        g_autoptr(KlRecord) record = kl_line_rig_provision(rig, 1, NULL);
+        gboolean reprovisioning = reason != NULL && nth > 1;
+        g_autofree char *intents = kl_line_rig_sql(rig, "SELECT count(*) FROM intents WHERE kind = 'REPROVISION'");
+        assert_consistent(rig, record, jobs + 1, reprovisioning && g_str_equal(intents, "1"));
+        g_autofree char *key_after = kl_line_rig_sql(rig, "SELECT spki_sha256 FROM keys WHERE retired_us IS NULL");
+        if (*key_before != '\0')
+            g_assert_cmpstr(key_before, ==, key_after); /* never made anew in silence */
+        if (!killed)
+            break;
+    }
+    g_test_message("%u boundaries", nth - 1);
+    g_assert_cmpuint(nth, >, 8);
+}
+
+static void
+test_before(void)
+{
+    drill("before", NULL);
+}
+
+static void
+test_after(void)
+{
+    drill("after", NULL);
+}
+
+static void
+test_reprovision_before(void)
+{
+    drill("before", REASON);
+}
+
+static void
+test_reprovision_after(void)
+{
+    drill("after", REASON);
+}
+
+int
+main(int argc, char **argv)
+{
+    kl_secret_init();
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/crash/first/before", test_before);
+    g_test_add_func("/crash/first/after", test_after);
+    g_test_add_func("/crash/reprovision/before", test_reprovision_before);
+    g_test_add_func("/crash/reprovision/after", test_reprovision_after);
+    return g_test_run();
+}
