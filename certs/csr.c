@@ -107,7 +107,7 @@ check_subject(KlDer subject, const char *common_name, GError **error)
 KlCsr *
 kl_csr_check(GBytes *der, const KlProfile *profile, const char *common_name, GError **error)
 {
-    Request request;
+    Request request = {0};
     const guint8 *point = NULL;
     if (!split(der, &request, error))
         return NULL;
@@ -138,7 +138,7 @@ kl_csr_check(GBytes *der, const KlProfile *profile, const char *common_name, GEr
 const guint8 *
 kl_csr_point(GBytes *der, GError **error)
 {
-    Request request;
+    Request request = {0};
     const guint8 *point = NULL;
     if (!split(der, &request, error))
         return NULL;

@@ -192,3 +192,12 @@ kl_database_open(const char *path, gboolean read_only, GError **error)
         return NULL;
     return g_steal_pointer(&db);
 }
+
+void
+kl_database_close(sqlite3 *db)
+{
+    sqlite3_stmt *statement;
+    while (db != NULL && (statement = sqlite3_next_stmt(db, NULL)) != NULL)
+        sqlite3_finalize(statement);
+    sqlite3_close(db);
+}

@@ -7,7 +7,10 @@
 
 G_BEGIN_DECLS
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3, sqlite3_close)
+/* Closes the connection and finalizes the statements that kl_run has kept for it. */
+void kl_database_close(sqlite3 *db);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3, kl_database_close)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
 
 /* Opens the database and brings its schema up to date. The caller closes it.

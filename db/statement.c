@@ -1,6 +1,7 @@
 #include "db/statement.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "station/error.h"
 
@@ -20,21 +21,32 @@ bind(sqlite3_stmt *statement, int index, const KlValue *value)
     return sqlite3_bind_blob64(statement, index, data, size, SQLITE_TRANSIENT);
 }
 
+static sqlite3_stmt *
+prepare(sqlite3 *db, const char *sql, guint flags, GError **error)
+{
+    sqlite3_stmt *statement = NULL;
+    errno = 0;
+    if (sqlite3_prepare_v3(db, sql, -1, flags, &statement, NULL) != SQLITE_OK)
+        kl_database_fail(db, sql, error);
+    return statement;
+}
+
+static gboolean
+bind_all(sqlite3 *db, sqlite3_stmt *statement, const KlValue *values, gsize n_values, GError **error)
+{
+    for (gsize i = 0; i < n_values; i++) {
+        if (bind(statement, (int)i + 1, &values[i]) != SQLITE_OK)
+            return kl_database_fail(db, sqlite3_sql(statement), error);
+    }
+    return TRUE;
+}
+
 sqlite3_stmt *
 kl_query_values(sqlite3 *db, GError **error, const char *sql, const KlValue *values, gsize n_values)
 {
-    g_autoptr(sqlite3_stmt) statement = NULL;
-    errno = 0;
-    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK) {
-        kl_database_fail(db, sql, error);
+    g_autoptr(sqlite3_stmt) statement = prepare(db, sql, 0, error);
+    if (statement == NULL || !bind_all(db, statement, values, n_values, error))
         return NULL;
-    }
-    for (gsize i = 0; i < n_values; i++) {
-        if (bind(statement, (int)i + 1, &values[i]) != SQLITE_OK) {
-            kl_database_fail(db, sql, error);
-            return NULL;
-        }
-    }
     return g_steal_pointer(&statement);
 }
 
@@ -47,12 +59,30 @@ kl_next(sqlite3 *db, sqlite3_stmt *query, gboolean *row, GError **error)
     return *row || result == SQLITE_DONE || kl_database_fail(db, sqlite3_sql(query), error);
 }
 
+/* The connection's own list serves as the cache. Only statements that change something are kept, and those are run to
+ * their end at once: none of them can be in use here, and no query by kl_query has the same text. */
+static sqlite3_stmt *
+kept(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *statement = sqlite3_next_stmt(db, NULL);
+    while (statement != NULL && strcmp(sqlite3_sql(statement), sql) != 0)
+        statement = sqlite3_next_stmt(db, statement);
+    return statement;
+}
+
 gboolean
 kl_run_values(sqlite3 *db, GError **error, const char *sql, const KlValue *values, gsize n_values)
 {
     gboolean row;
-    g_autoptr(sqlite3_stmt) statement = kl_query_values(db, error, sql, values, n_values);
-    return statement != NULL && kl_next(db, statement, &row, error);
+    sqlite3_stmt *statement = kept(db, sql);
+    if (statement == NULL)
+        statement = prepare(db, sql, SQLITE_PREPARE_PERSISTENT, error);
+    if (statement == NULL)
+        return FALSE;
+    gboolean ok = bind_all(db, statement, values, n_values, error) && kl_next(db, statement, &row, error);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return ok;
 }
 
 gboolean

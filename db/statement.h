@@ -43,7 +43,8 @@ sqlite3_stmt *kl_query_values(sqlite3 *db, GError **error, const char *sql, cons
 /* Goes to the next row: *row is FALSE when there is none. */
 gboolean kl_next(sqlite3 *db, sqlite3_stmt *query, gboolean *row, GError **error);
 
-/* Runs one statement that gives no rows. */
+/* Runs one statement that gives no rows. The connection keeps it prepared for the next time: preparing costs more than
+ * running. */
 gboolean kl_run_values(sqlite3 *db, GError **error, const char *sql, const KlValue *values, gsize n_values);
 #define kl_run(db, error, sql, ...) kl_run_values(db, error, sql, KL_VALUES(__VA_ARGS__))
 

@@ -128,7 +128,7 @@ dispose(KlStoreThread *self)
 {
     kl_queue_free(self->queue);
     pthread_mutex_destroy(&self->mutex);
-    sqlite3_close(self->db);
+    kl_database_close(self->db);
     g_free(self);
 }
 

@@ -49,6 +49,7 @@ kl_table_add(KlTable *table, const char *const *cells)
 void
 kl_table_add_pair(KlTable *table, const char *what, const char *value)
 {
+    g_return_if_fail(table->columns == 2);
     kl_table_add(table, (const char *const[]){what, value});
 }
 

@@ -26,7 +26,7 @@ remove_unfinished(int folder)
 {
     g_autoptr(GPtrArray) names = NULL;
     int failed = kl_host_folder_list(folder, UNFINISHED, "", &names);
-    for (guint i = 0; failed == 0 && i < names->len; i++) {
+    for (guint i = 0; failed == 0 && names != NULL && i < names->len; i++) {
         g_autofree char *name = g_strconcat(UNFINISHED, names->pdata[i], NULL);
         failed = kl_host_file_delete(folder, name);
     }
