@@ -373,7 +373,7 @@ listen_somewhere(int backlog, char **address)
     g_assert_cmpint(bind(fd, (struct sockaddr *)&where, sizeof where), ==, 0);
     g_assert_cmpint(listen(fd, backlog), ==, 0);
     g_assert_cmpint(getsockname(fd, (struct sockaddr *)&where, &size), ==, 0);
-    *address = g_strdup_printf("tcp:localhost:%d", ntohs(where.sin_port));
+    *address = g_strdup_printf("tcp:127.0.0.1:%d", ntohs(where.sin_port));
     return fd;
 }
 
