@@ -1,12 +1,10 @@
 #include "certs/ca_folder.h"
 
-#include <openssl/core_names.h>
-#include <openssl/objects.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "certs/certificate_der.h"
-#include "certs/digest.h"
+#include "certs/certificate_text.h"
 #include "certs/file.h"
 #include "certs/openssl_error.h"
 
@@ -81,52 +79,6 @@ kl_ca_write_crl(const char *dir, const char *pem, GError **error)
     return g_steal_pointer(&path);
 }
 
-static char *
-time_text(const ASN1_TIME *time)
-{
-    gint64 seconds = 0;
-    g_autoptr(GDateTime) date = kl_time_seconds(time, &seconds) ? g_date_time_new_from_unix_utc(seconds) : NULL;
-    return date != NULL ? g_date_time_format(date, "%Y-%m-%d %H:%M:%S UTC") : g_strdup("unreadable");
-}
-
-static char *
-key_text(X509 *certificate)
-{
-    EVP_PKEY *key = X509_get0_pubkey(certificate);
-    char group[32] = "";
-    if (key != NULL && EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1) {
-        const char *name = EC_curve_nid2nist(OBJ_txt2nid(group));
-        return g_strdup(name != NULL ? name : group);
-    }
-    return key != NULL ? g_strdup_printf("%s, %d bits", EVP_PKEY_get0_type_name(key), EVP_PKEY_get_bits(key))
-                       : g_strdup("unreadable");
-}
-
-/* One certificate as lines of "name: value". */
-static void
-describe_certificate(GString *text, X509 *x509)
-{
-    unsigned char *der = NULL;
-    int length = i2d_X509(x509, &der);
-    g_autofree char *fingerprint = length > 0 ? kl_sha256_hex(der, (gsize)length) : g_strdup("unreadable");
-    OPENSSL_free(der);
-    g_autofree char *subject = kl_name_text(X509_get_subject_name(x509));
-    g_autofree char *issuer = kl_name_text(X509_get_issuer_name(x509));
-    g_autofree char *serial = kl_serial_text(X509_get0_serialNumber(x509));
-    g_autofree char *from = time_text(X509_get0_notBefore(x509));
-    g_autofree char *to = time_text(X509_get0_notAfter(x509));
-    g_autofree char *key = key_text(x509);
-    g_string_append_printf(text,
-                           "Subject:      %s\n"
-                           "Issuer:       %s\n"
-                           "Serial:       %s\n"
-                           "Valid from:   %s\n"
-                           "Valid until:  %s\n"
-                           "Key:          %s\n"
-                           "SHA-256:      %s\n",
-                           subject, issuer, serial, from, to, key, fingerprint);
-}
-
 char *
 kl_ca_describe(const char *dir, GError **error)
 {
@@ -137,7 +89,7 @@ kl_ca_describe(const char *dir, GError **error)
     for (int i = 0; i < sk_X509_num(chain); i++) {
         if (i > 0)
             g_string_append(text, "\nissued by\n\n");
-        describe_certificate(text, sk_X509_value(chain, i));
+        kl_x509_describe(text, sk_X509_value(chain, i));
         if (i > 0)
             continue;
         g_autofree char *path = kl_ca_folder_path(dir, KL_CA_KEY_FILE);

@@ -34,7 +34,10 @@ do_registered(sqlite3 *db, gpointer data, GError **error)
     return kl_store_require_job(db, call->job, call->imei, error) && check_owner(db, call, error) &&
            kl_run(db, error,
                   "INSERT INTO registration (device, registered, policy, firmware, parameters, version, connections)"
-                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (device) DO NOTHING",
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (device) DO UPDATE SET policy = excluded.policy,"
+                  " firmware = excluded.firmware, parameters = excluded.parameters"
+                  " WHERE registered = 'false' AND version = 0 AND connections = 0"
+                  " AND (SELECT provisioned = 0 FROM units WHERE device_id = excluded.device)",
                   kl_text(r->device), kl_text(r->registered), kl_text(r->policy), kl_text(r->firmware),
                   kl_text(r->parameters), kl_int(r->version), kl_int(r->connections));
 }

@@ -79,17 +79,25 @@ kl_store_close_intent(sqlite3 *db, const char *imei, KlIntentKind kind, GError *
     return close_intent(db, imei, kind, "done", error);
 }
 
+/* Whatever was begun for the old key is given up with it: a key that is found on the unit is the old one, and a
+ * certificate that may have been issued for it is not looked for any more. */
+static gboolean
+retire_keys(sqlite3 *db, const char *imei, GError **error)
+{
+    return kl_run(db, error, "UPDATE keys SET retired_us = ?2 WHERE imei = ?1 AND retired_us IS NULL", kl_text(imei),
+                  kl_int(g_get_real_time())) &&
+           close_intent(db, imei, KL_INTENT_KEY, "replaced", error) &&
+           close_intent(db, imei, KL_INTENT_ISSUE, "replaced", error);
+}
+
 /* From here on the unit is not what it was when it passed. Locking takes nothing away from it. */
 static gboolean
 unsettle(sqlite3 *db, const char *imei, KlIntentKind kind, GError **error)
 {
     if (kind == KL_INTENT_LOCK)
         return TRUE;
-    if (!kl_run(db, error, "UPDATE units SET provisioned = 0 WHERE imei = ?1", kl_text(imei)))
-        return FALSE;
-    return kind != KL_INTENT_REPROVISION ||
-           kl_run(db, error, "UPDATE keys SET retired_us = ?2 WHERE imei = ?1 AND retired_us IS NULL", kl_text(imei),
-                  kl_int(g_get_real_time()));
+    return kl_run(db, error, "UPDATE units SET provisioned = 0 WHERE imei = ?1", kl_text(imei)) &&
+           (kind != KL_INTENT_REPROVISION || retire_keys(db, imei, error));
 }
 
 static gboolean

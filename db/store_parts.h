@@ -29,6 +29,19 @@ gboolean kl_store_close_intent(sqlite3 *db, const char *imei, KlIntentKind kind,
 /* The unit's live certificate; *certificate is NULL when it has none. */
 gboolean kl_store_live_certificate(sqlite3 *db, const char *imei, KlCertificate **certificate, GError **error);
 
+/* The columns of a job that kl_store_read_job() reads from the current row, in its order. */
+#define KL_STORE_JOB_COLUMNS                                                                                           \
+    "id, batch, station, slot, product, operator, work_order, label, reprovision_reason, program, started_us,"         \
+    " ended_us, outcome, code, detail, first_code, already_provisioned, resumed, certificate,"                         \
+    " imei, fsn, model, firmware, agent_version, keystore, boot_id, device_id"
+
+/* The record of the current row, without steps and transcript. STORE_CORRUPT. */
+KlRecord *kl_store_read_job(sqlite3_stmt *query, GError **error);
+
+/* Prepares a query for these columns of the jobs that the filter lets through, newest first. The caller finalizes it.
+ */
+sqlite3_stmt *kl_store_query_jobs(sqlite3 *db, const char *columns, const KlRecordFilter *filter, GError **error);
+
 /* --- the calls of KlStoreClass --- */
 
 gboolean kl_store_job_begin(KlStore *store, const KlRecord *record, GError **error);
@@ -46,8 +59,15 @@ gboolean kl_store_job_end(KlStore *store, const KlRecord *record, GError **error
 gboolean kl_store_interrupt_running(KlStore *store, guint *count, GError **error);
 GPtrArray *kl_store_records(KlStore *store, const KlRecordFilter *filter, GError **error);
 KlRecord *kl_store_record(KlStore *store, const char *id, GError **error);
+GArray *kl_store_record_numbers(KlStore *store, const KlRecordFilter *filter, GError **error);
+GPtrArray *kl_store_records_numbered(KlStore *store, const gint64 *numbers, gsize n_numbers, GError **error);
 GPtrArray *kl_store_registrations(KlStore *store, const char *device, GError **error);
 GPtrArray *kl_store_ledger(KlStore *store, const char *identifier, int status, GError **error);
 gboolean kl_store_revoke(KlStore *store, const char *certificate_sha256, const char *reason, GError **error);
+KlStatistics *kl_store_statistics(KlStore *store, const KlStatisticsRequest *request, GError **error);
+char *kl_store_setting(KlStore *store, const char *key, GError **error);
+gboolean kl_store_set_setting(KlStore *store, const char *key, const char *value, GError **error);
+gboolean kl_store_add_act(KlStore *store, const KlAct *act, GError **error);
+GPtrArray *kl_store_acts(KlStore *store, guint limit, GError **error);
 
 G_END_DECLS

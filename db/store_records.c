@@ -9,11 +9,6 @@
 #define PREFIX_MIN 8
 #define LAST_CHARACTER "\xf4\x8f\xbf\xbf" /* U+10FFFF: sorts behind whatever may follow a prefix */
 
-#define SELECT_JOBS                                                                                                    \
-    "SELECT id, batch, station, slot, product, operator, work_order, label, reprovision_reason, program, started_us,"  \
-    " ended_us, outcome, code, detail, first_code, already_provisioned, resumed, certificate,"                         \
-    " imei, fsn, model, firmware, agent_version, keystore, boot_id, device_id FROM jobs "
-
 static KlUnit *
 read_unit(sqlite3_stmt *query, int column)
 {
@@ -42,8 +37,8 @@ read_outcome(sqlite3_stmt *query, int column, KlOutcome *outcome, GError **error
     return TRUE;
 }
 
-static KlRecord *
-read_record(sqlite3_stmt *query, GError **error)
+KlRecord *
+kl_store_read_job(sqlite3_stmt *query, GError **error)
 {
     g_autoptr(KlRecord) record = kl_record_new();
     int column = 0;
@@ -121,10 +116,13 @@ add_conditions(GString *sql, GArray *values, const KlRecordFilter *filter)
         add_condition(sql, values, "AND started_us < ? ", kl_int(filter->to_us));
 }
 
-static sqlite3_stmt *
-query_records(sqlite3 *db, const KlRecordFilter *filter, GError **error)
+/* An identifier means few jobs, found by their numbers: no index on something else may then come first. */
+sqlite3_stmt *
+kl_store_query_jobs(sqlite3 *db, const char *columns, const KlRecordFilter *filter, GError **error)
 {
-    g_autoptr(GString) sql = g_string_new(SELECT_JOBS "WHERE TRUE ");
+    g_autoptr(GString) sql = g_string_new(NULL);
+    g_string_printf(sql, "SELECT %s FROM jobs %sWHERE TRUE ", columns,
+                    filter->identifier != NULL ? "NOT INDEXED " : "");
     g_autoptr(GArray) values = g_array_new(FALSE, FALSE, sizeof(KlValue));
     g_autofree char *lower = filter->identifier != NULL ? g_ascii_strdown(filter->identifier, -1) : NULL;
     g_autofree char *last = g_strconcat(lower != NULL ? lower : "", LAST_CHARACTER, NULL);
@@ -141,14 +139,14 @@ static gboolean
 do_records(sqlite3 *db, gpointer data, GError **error)
 {
     RecordsCall *call = data;
-    g_autoptr(sqlite3_stmt) query = query_records(db, call->filter, error);
+    g_autoptr(sqlite3_stmt) query = kl_store_query_jobs(db, KL_STORE_JOB_COLUMNS, call->filter, error);
     gboolean row = query != NULL;
     while (row) {
         if (!kl_next(db, query, &row, error))
             return FALSE;
         if (!row)
             break;
-        KlRecord *record = read_record(query, error);
+        KlRecord *record = kl_store_read_job(query, error);
         if (record == NULL)
             return FALSE;
         g_ptr_array_add(call->records, record);
@@ -174,14 +172,15 @@ find_record(sqlite3 *db, RecordCall *call, GError **error)
 {
     g_autofree char *lower = g_ascii_strdown(call->id, -1);
     g_autofree char *last = g_strconcat(lower, strlen(lower) >= PREFIX_MIN ? LAST_CHARACTER : "", NULL);
-    g_autoptr(sqlite3_stmt) query = kl_query(db, error, SELECT_JOBS "WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 2",
-                                             kl_text(lower), kl_text(last));
+    g_autoptr(sqlite3_stmt) query =
+        kl_query(db, error, "SELECT " KL_STORE_JOB_COLUMNS " FROM jobs WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 2",
+                 kl_text(lower), kl_text(last));
     gboolean row;
     if (query == NULL || !kl_next(db, query, &row, error))
         return FALSE;
     if (!row)
         return kl_fail(error, KL_ERROR_RECORD_UNKNOWN, "no record %s", call->id);
-    call->record = read_record(query, error);
+    call->record = kl_store_read_job(query, error);
     if (call->record == NULL || !kl_next(db, query, &row, error))
         return FALSE;
     if (row && !g_str_equal(call->record->id, lower))

@@ -46,7 +46,8 @@ typedef struct {
     const char *title;
 
     /* Opens the ports, finds out which of them answers what, brings them into a known state. Errors: those of
-     * KlTransportOpen, NO_ANSWER, ANSWER_GARBLED, NO_AGENT, AGENT_VERSION. The caller closes the device. */
+     * KlTransportOpen, NO_ANSWER, ANSWER_GARBLED, NO_AGENT, AGENT_VERSION, UNIT_STARTING (it can't tell yet who it is).
+     * The caller closes the device. */
     KlDevice *(*open)(const KlPorts *ports, KlTransportOpen open_transport, KlOp *op, GError **error);
 
     /* Asks the unit who it is, over every port that it has, and compares. device_id is NULL in the answer.

@@ -3,6 +3,8 @@
 #include <gio/gio.h>
 #include <pthread.h>
 
+#include "station/i18n.h"
+
 typedef struct {
     const char *name;
     KlErrorKind kind;

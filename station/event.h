@@ -11,6 +11,7 @@ typedef enum {
     KL_EVENT_STEP_BEGIN, /* step, step_title, n, m, attempt are set */
     KL_EVENT_PROGRESS,   /* fraction of the whole job, 0..1 */
     KL_EVENT_STEP_END,   /* outcome and code of that attempt */
+    KL_EVENT_PRESENCE,   /* present is set: the slot's port appeared or went away; told once at the start, too */
     KL_EVENT_JOB_END,    /* record is set; comes only after the record's commit was tried */
 } KlEventType;
 
@@ -24,6 +25,7 @@ typedef struct {
     guint n, m;       /* step n of m */
     guint attempt;
     double fraction;
+    gboolean present;
     KlOutcome outcome;
     char *code;       /* error name, or NULL */
     KlUnit *unit;     /* or NULL */

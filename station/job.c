@@ -4,7 +4,6 @@
 #include "station/job_steps.h"
 
 #define TRANSCRIPT_MAX (256 * 1024)
-#define RECOVER_TIMEOUT_US (20 * G_USEC_PER_SEC)
 
 /* A step's place in the progress of the whole job. */
 typedef struct {
@@ -175,76 +174,6 @@ run_steps(KlJob *job)
         ok = ok && run_step(job, step, &failure);
         if (!ok && job->failure == NULL)
             job->failure = g_steal_pointer(&failure);
-    }
-}
-
-gboolean
-kl_job_connect(KlJob *job, KlOp *op, GError **error)
-{
-    const KlDriver *driver = job->bench->driver;
-    gint64 until_us = kl_op_until(op, 5000);
-    kl_job_disconnect(job);
-    for (;;) {
-        g_autoptr(GError) failure = NULL;
-        job->device = driver->open(job->ports, job->bench->open_transport, op, &failure);
-        if (job->device != NULL)
-            return TRUE;
-        /* A unit that restarts takes its port away for some seconds. */
-        if (kl_error_code(failure) != KL_ERROR_PORT_MISSING || g_get_monotonic_time() >= until_us) {
-            g_propagate_error(error, g_steal_pointer(&failure));
-            return FALSE;
-        }
-        if (!kl_op_check(op, error))
-            return FALSE;
-        g_usleep(50 * 1000);
-    }
-}
-
-gboolean
-kl_job_ensure_connected(KlJob *job, KlOp *op, GError **error)
-{
-    return job->device != NULL || kl_job_connect(job, op, error);
-}
-
-void
-kl_job_disconnect(KlJob *job)
-{
-    if (job->device != NULL)
-        job->bench->driver->close(g_steal_pointer(&job->device));
-}
-
-void
-kl_job_recover(KlJob *job, GError **failure)
-{
-    KlOp op = {.deadline_us = g_get_monotonic_time() + RECOVER_TIMEOUT_US,
-               .cancel = job->cancel,
-               .transcript = job->transcript};
-    g_autoptr(GError) trouble = NULL;
-    g_autoptr(KlUnit) unit = NULL;
-    const KlUnit *known = job->record->unit;
-
-    kl_transcript_note(job->transcript, "connecting anew after: %s", (*failure)->message);
-    if (kl_job_connect(job, &op, &trouble))
-        unit = job->bench->driver->identify(job->device, &op, &trouble);
-    if (unit == NULL) {
-        kl_job_disconnect(job);
-        kl_transcript_note(job->transcript, "the unit did not come back: %s", trouble->message);
-        return;
-    }
-    if (!kl_unit_same(unit, known)) {
-        g_autofree char *was = g_strdup((*failure)->message);
-        g_clear_error(failure);
-        kl_fail(failure, KL_ERROR_UNIT_CHANGED, "after \"%s\" the slot holds IMEI %s, FSN %s; it was IMEI %s, FSN %s",
-                was, unit->imei, unit->fsn, known->imei, known->fsn);
-        return;
-    }
-    if (g_strcmp0(unit->boot_id, known->boot_id) != 0) {
-        g_autofree char *was = g_strdup((*failure)->message);
-        g_clear_error(failure);
-        kl_fail(failure, KL_ERROR_UNIT_RESTARTED, "the unit restarted: boot id %s, was %s (%s)", unit->boot_id,
-                known->boot_id, was);
-        g_free(job->record->unit->boot_id);
-        job->record->unit->boot_id = g_strdup(unit->boot_id);
     }
 }
 

@@ -17,6 +17,7 @@ typedef struct {
     const char *program; /* version */
     const KlDriver *driver;
     KlTransportOpen open_transport;
+    KlTransportPresent transport_present;
     const KlProfile *profile;
     KlSigner *signer;
     KlPki *pki;

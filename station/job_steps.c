@@ -1,6 +1,8 @@
 /* The steps of a job, as data. */
 #include "station/job_steps.h"
 
+#include "station/i18n.h"
+
 static gboolean
 provisions(const KlJob *job)
 {
@@ -22,18 +24,35 @@ locks(const KlJob *job)
 /* Time limits are for one attempt on a slow unit: a P-256 key takes the module up to some seconds, everything else is
  * bounded by 115200 baud. */
 const KlStep kl_job_steps[] = {
-    {"connect", "Connecting", kl_step_connect, NULL, 1, 20, 1, KL_STEP_DEVICE},
-    {"identify", "Reading the unit's identity", kl_step_identify, NULL, 1, 15, 2, KL_STEP_DEVICE},
-    {"precheck", "Checking that this is the right unit", kl_step_precheck, NULL, 1, 15, 1, KL_STEP_DEVICE},
-    {"key", "Making the key in the module", kl_step_key, provisions, 6, 60, 1, KL_STEP_DEVICE},
-    {"csr", "Fetching the certificate request", kl_step_csr, needs_certificate, 2, 30, 1, KL_STEP_DEVICE},
-    {"issue", "Issuing the certificate", kl_step_issue, provisions, 1, 60, 2, 0},
-    {"install", "Installing the certificate", kl_step_install, provisions, 4, 60, 2, KL_STEP_DEVICE},
-    {"verify", "Proving the certificate", kl_step_verify, NULL, 2, 30, 1, KL_STEP_DEVICE},
-    {"register", "Registering the unit", kl_step_register, NULL, 1, 30, 1, 0},
-    {"lock", "Locking the key", kl_step_lock, locks, 1, 15, 1, KL_STEP_DEVICE | KL_STEP_NO_RETURN},
-    {"disconnect", "Disconnecting", kl_step_disconnect, NULL, 1, 15, 0, KL_STEP_CLEANUP},
-    {"record", "Keeping the record", kl_step_record, NULL, 1, 60, 0, KL_STEP_CLEANUP},
+    {"connect", N_("Connecting"), kl_step_connect, NULL, 1, 20, 1, KL_STEP_DEVICE},
+    {"identify", N_("Reading the unit's identity"), kl_step_identify, NULL, 1, 15, 2, KL_STEP_DEVICE},
+    {"precheck", N_("Checking that this is the right unit"), kl_step_precheck, NULL, 1, 15, 1, KL_STEP_DEVICE},
+    {"key", N_("Making the key in the module"), kl_step_key, provisions, 6, 60, 1, KL_STEP_DEVICE},
+    {"csr", N_("Fetching the certificate request"), kl_step_csr, needs_certificate, 2, 30, 1, KL_STEP_DEVICE},
+    {"issue", N_("Issuing the certificate"), kl_step_issue, provisions, 1, 60, 2, 0},
+    {"install", N_("Installing the certificate"), kl_step_install, provisions, 4, 60, 2, KL_STEP_DEVICE},
+    {"verify", N_("Proving the certificate"), kl_step_verify, NULL, 2, 30, 1, KL_STEP_DEVICE},
+    {"register", N_("Registering the unit"), kl_step_register, NULL, 1, 30, 1, 0},
+    {"lock", N_("Locking the key"), kl_step_lock, locks, 1, 15, 1, KL_STEP_DEVICE | KL_STEP_NO_RETURN},
+    {"disconnect", N_("Disconnecting"), kl_step_disconnect, NULL, 1, 15, 0, KL_STEP_CLEANUP},
+    {"record", N_("Keeping the record"), kl_step_record, NULL, 1, 60, 0, KL_STEP_CLEANUP},
 };
 
 const guint kl_job_n_steps = G_N_ELEMENTS(kl_job_steps);
+
+guint
+kl_step_place(const char *id)
+{
+    for (guint i = 0; i < kl_job_n_steps; i++) {
+        if (g_str_equal(kl_job_steps[i].id, id))
+            return i;
+    }
+    return G_MAXUINT;
+}
+
+const char *
+kl_step_title(const char *id)
+{
+    guint place = kl_step_place(id);
+    return place != G_MAXUINT ? kl_job_steps[place].title : id;
+}

@@ -56,10 +56,15 @@ extern const guint kl_job_n_steps;
 KlEvent *kl_job_event(const KlJob *job, KlEventType type);
 void kl_job_emit(const KlJob *job, KlEvent *event);
 
-/* Opens the unit's ports, waiting for a port that is just coming back. Closes an open device first. */
+/* Opens the unit's ports, waiting for a port that is just coming back and for a unit that is still starting. Closes an
+ * open device first. In job_connect.c, as the next four. */
 gboolean kl_job_connect(KlJob *job, KlOp *op, GError **error);
-/* The same unless the unit is connected: a failed attempt may not have got it back. */
+/* The same unless the unit is connected: a failed attempt may not have got it back. Once the job is about a unit, it is
+ * that one or UNIT_CHANGED. */
 gboolean kl_job_ensure_connected(KlJob *job, KlOp *op, GError **error);
+/* Asks, also when it is connected, whether the unit is still the one that the job is about: where nobody talked to it
+ * for a while, before something is done to it that can't be undone. UNIT_CHANGED, and the errors of connecting. */
+gboolean kl_job_same_unit(KlJob *job, KlOp *op, GError **error);
 void kl_job_disconnect(KlJob *job);
 
 /* After a failed attempt: connects anew and makes sure that it is still the same unit. When it is another, or has

@@ -9,6 +9,7 @@ struct KlLine {
 
     pthread_mutex_t lock; /* guards what follows */
     const char *stopped;  /* static error name, or NULL */
+    gboolean closing;     /* being freed: its slots may not be touched any more */
 };
 
 /* A port that may not be opened is that slot's trouble alone; every other error of the station would meet the next unit
@@ -51,6 +52,9 @@ kl_line_free(KlLine *line)
 {
     if (line == NULL)
         return;
+    pthread_mutex_lock(&line->lock);
+    line->closing = TRUE;
+    pthread_mutex_unlock(&line->lock);
     kl_line_stop_all(line);
     g_ptr_array_unref(line->slots);
     pthread_mutex_destroy(&line->lock);
@@ -69,16 +73,27 @@ kl_line_slot(KlLine *line, const char *name, GError **error)
     return NULL;
 }
 
-gboolean
-kl_line_start(KlLine *line, const char *name, const KlJobRequest *request, GError **error)
+/* The lock is held, so that nothing starts once the line is closing: the end of one slot's job may start another's. */
+static gboolean
+start_locked(KlLine *line, const char *name, const KlJobRequest *request, GError **error)
 {
+    if (line->closing)
+        return kl_fail(error, KL_ERROR_STATION_STOPPED, "the line is being closed");
     KlSlot *slot = kl_line_slot(line, name, error);
     if (slot == NULL)
         return FALSE;
-    const char *stopped = kl_line_stopped(line);
-    if (stopped != NULL)
-        return kl_fail(error, KL_ERROR_STATION_STOPPED, "stopped by %s", stopped);
+    if (line->stopped != NULL)
+        return kl_fail(error, KL_ERROR_STATION_STOPPED, "stopped by %s", line->stopped);
     return kl_slot_start(slot, request, error);
+}
+
+gboolean
+kl_line_start(KlLine *line, const char *name, const KlJobRequest *request, GError **error)
+{
+    pthread_mutex_lock(&line->lock);
+    gboolean ok = start_locked(line, name, request, error);
+    pthread_mutex_unlock(&line->lock);
+    return ok;
 }
 
 const char *

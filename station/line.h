@@ -10,12 +10,14 @@ typedef struct KlLine KlLine;
 
 /* One slot for each of the configuration's; bench and sink are borrowed and must outlive the line. */
 KlLine *kl_line_new(const KlConfig *config, const KlBench *bench, KlEventSink sink, gpointer sink_data);
+/* Stops all jobs as far as they may be stopped, and waits for their ends. From its beginning nothing is started. */
 void kl_line_free(KlLine *line);
 
 /* Borrowed; SLOT_UNKNOWN. */
 KlSlot *kl_line_slot(KlLine *line, const char *name, GError **error);
 
-/* Starts a job in a slot. SLOT_UNKNOWN, STATION_BUSY, or STATION_STOPPED after a station error. */
+/* Starts a job in a slot. SLOT_UNKNOWN, STATION_BUSY, STATION_STOPPED after a station error or while the line is being
+ * freed. May be called from the event sink. */
 gboolean kl_line_start(KlLine *line, const char *slot, const KlJobRequest *request, GError **error);
 
 /* The error name of the station error that stopped the line, or NULL. Static string. */

@@ -129,7 +129,7 @@ label_matches(const KlProfile *profile, const KlUnit *unit, const char *label)
 
     switch (profile->label_rule) {
     case KL_LABEL_NONE:
-        return TRUE;
+        return profile->id_rule != KL_ID_LABEL || is_device_id;
     case KL_LABEL_ANY:
         return is_imei || is_fsn || is_device_id;
     case KL_LABEL_IMEI:

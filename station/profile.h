@@ -9,7 +9,8 @@ G_BEGIN_DECLS
 
 typedef enum { KL_ID_FSN, KL_ID_IMEI, KL_ID_LABEL, KL_ID_SEQUENCE } KlIdRule;
 
-/* Which identity a scanned label must match. ANY: IMEI, FSN or device id; NONE: labels are not compared. */
+/* Which identity a scanned label must match. ANY: IMEI, FSN or device id; NONE: labels are not compared, but one that
+ * is to be the device id (KL_ID_LABEL) has to be the id that the unit has already. */
 typedef enum { KL_LABEL_NONE, KL_LABEL_ANY, KL_LABEL_IMEI, KL_LABEL_FSN, KL_LABEL_DEVICE_ID } KlLabelRule;
 
 /* products/NAME.conf. Values are taken as written: a backslash is no escape; lists are separated by ';'. */

@@ -83,6 +83,15 @@ kl_queue_pop(KlQueue *queue, gint64 until_us)
     return item;
 }
 
+gboolean
+kl_queue_closed(KlQueue *queue)
+{
+    pthread_mutex_lock(&queue->mutex);
+    gboolean closed = queue->closed && g_queue_is_empty(&queue->items);
+    pthread_mutex_unlock(&queue->mutex);
+    return closed;
+}
+
 void
 kl_queue_close(KlQueue *queue)
 {

@@ -19,6 +19,9 @@ gboolean kl_queue_push(KlQueue *queue, gpointer item);
  * time, or the queue is closed and empty. */
 gpointer kl_queue_pop(KlQueue *queue, gint64 until_us);
 
+/* TRUE when the queue was closed and nothing is left in it. */
+gboolean kl_queue_closed(KlQueue *queue);
+
 /* No more items are taken in; poppers get what is left and then NULL. */
 void kl_queue_close(KlQueue *queue);
 

@@ -1,8 +1,12 @@
 #include "station/slot.h"
 
 #include <pthread.h>
+#include <string.h>
 
 #include "station/queue.h"
+
+/* How often an idle slot looks whether its port is there. */
+#define PRESENCE_POLL_US (200 * G_TIME_SPAN_MILLISECOND)
 
 struct KlSlot {
     KlSlotConfig config;
@@ -11,6 +15,7 @@ struct KlSlot {
     gpointer sink_data;
     KlQueue *orders; /* Order */
     pthread_t thread;
+    gboolean present, presence_told; /* the worker's own */
 
     pthread_mutex_t lock; /* guards what follows */
     gboolean busy;
@@ -64,19 +69,40 @@ pass_event(KlEvent *event, gpointer data)
     slot->sink(event, slot->sink_data);
 }
 
+/* Tells when a unit's port comes or goes between two jobs. */
+static void
+watch_presence(KlSlot *slot)
+{
+    gboolean present = slot->bench->transport_present(slot->config.agent);
+    if (slot->presence_told && present == slot->present)
+        return;
+    slot->presence_told = TRUE;
+    slot->present = present;
+    KlEvent *event = kl_event_new(KL_EVENT_PRESENCE, slot->config.name, NULL);
+    event->present = present;
+    slot->sink(event, slot->sink_data);
+}
+
+static void
+run_order(KlSlot *slot, Order *order)
+{
+    KlPorts ports = {slot->config.agent, slot->config.modem};
+    kl_record_free(
+        kl_job_run(slot->bench, slot->config.name, &ports, &order->request, order->cancel, pass_event, slot));
+    order_free(order);
+}
+
 static void *
 work(void *data)
 {
     KlSlot *slot = data;
-    KlPorts ports = {slot->config.agent, slot->config.modem};
-    for (;;) {
-        Order *order = kl_queue_pop(slot->orders, G_MAXINT64);
-        if (order == NULL)
-            return NULL;
-        kl_record_free(
-            kl_job_run(slot->bench, slot->config.name, &ports, &order->request, order->cancel, pass_event, slot));
-        order_free(order);
+    while (!kl_queue_closed(slot->orders)) {
+        watch_presence(slot);
+        Order *order = kl_queue_pop(slot->orders, g_get_monotonic_time() + PRESENCE_POLL_US);
+        if (order != NULL)
+            run_order(slot, order);
     }
+    return NULL;
 }
 
 KlSlot *
@@ -123,6 +149,9 @@ kl_slot_name(const KlSlot *slot)
 gboolean
 kl_slot_start(KlSlot *slot, const KlJobRequest *request, GError **error)
 {
+    const char *reason = request->reprovision_reason;
+    if (reason != NULL && reason[strspn(reason, " ")] == '\0')
+        return kl_fail(error, KL_ERROR_USAGE, "a unit is not re-provisioned without a reason");
     g_autoptr(GCancellable) cancel = g_cancellable_new();
     pthread_mutex_lock(&slot->lock);
     gboolean was_busy = slot->busy;

@@ -16,7 +16,8 @@ void kl_slot_free(KlSlot *slot);
 
 const char *kl_slot_name(const KlSlot *slot);
 
-/* Starts a job. FALSE with STATION_BUSY when one is running or waiting. Its end is told by KL_EVENT_JOB_END. */
+/* Starts a job. FALSE with STATION_BUSY when one is running or waiting, with USAGE for a blank reprovision_reason. Its
+ * end is told by KL_EVENT_JOB_END. */
 gboolean kl_slot_start(KlSlot *slot, const KlJobRequest *request, GError **error);
 
 /* Asks the running job to stop; does nothing without one. It ends with ABORTED unless it is past its point of no

@@ -24,10 +24,11 @@ typedef struct {
     const char *name;
     const KlDriver *driver;
     KlTransportOpen open_transport;
+    KlTransportPresent transport_present;
 } DriverEntry;
 
 static const DriverEntry drivers[] = {
-    {"at_wp77", &kl_wp77_driver, kl_transport_open},
+    {"at_wp77", &kl_wp77_driver, kl_transport_open, kl_transport_present},
 };
 
 struct KlStation {
@@ -188,6 +189,7 @@ kl_station_open(const char *dir, KlStationMode mode, const char *product, GError
         return NULL;
     station->bench.driver = driver->driver;
     station->bench.open_transport = driver->open_transport;
+    station->bench.transport_present = driver->transport_present;
     if (mode == KL_STATION_RUN && !take_over(station, error))
         return NULL;
     return open_store(station, mode, error) ? g_steal_pointer(&station) : NULL;
@@ -230,6 +232,13 @@ KlStore *
 kl_station_store(const KlStation *station)
 {
     return station->store;
+}
+
+KlStore *
+kl_station_open_reader(const KlStation *station, GError **error)
+{
+    g_autofree char *path = kl_station_database_path(station->config->dir);
+    return kl_store_sqlite_open(path, TRUE, error);
 }
 
 const KlBench *

@@ -31,6 +31,9 @@ const KlConfig *kl_station_config(const KlStation *station);
 const KlProfile *kl_station_profile(const KlStation *station);
 KlStore *kl_station_store(const KlStation *station);
 
+/* A second connection to the records, for reading only, so that a long query never delays a unit. The caller frees it. */
+KlStore *kl_station_open_reader(const KlStation *station, GError **error);
+
 /* Makes signer and checks ready. passphrase NULL: from the configured passphrase file. PASSPHRASE_*, CA_*,
  * TOKEN_FAILED. */
 gboolean kl_station_unlock(KlStation *station, const KlSecret *passphrase, GError **error);
@@ -42,6 +45,18 @@ const KlBench *kl_station_bench(const KlStation *station);
 
 /* Opens the slot's ports, asks who is there, closes them. For listings. */
 KlUnit *kl_station_look(const KlStation *station, const KlSlotConfig *slot, GCancellable *cancel, GError **error);
+
+/* --- the products --- */
+
+/* The names of the products in DIR/products, sorted; g_strfreev. CONFIG_INVALID. */
+char **kl_station_products(const char *dir, GError **error);
+
+/* A product's profile, checked. USAGE (the name), CONFIG_INVALID. */
+KlProfile *kl_station_product(const char *dir, const char *product, GError **error);
+
+/* Makes another product the station's own, in station.conf; comments there stay. It counts from the next open. The product is
+ * checked first. USAGE, CONFIG_INVALID, STATION_DENIED, STORE_*. */
+gboolean kl_station_set_product(const char *dir, const char *product, GError **error);
 
 /* --- the certificate authority --- */
 
@@ -62,6 +77,9 @@ KlCertificate *kl_station_ca_certificate(const char *dir, GError **error);
 /* The CA's certificate as text for people. */
 char *kl_station_ca_show(const char *dir, GError **error);
 
+/* Any certificate as text for people: names, validity, key, fingerprint, extensions. Never NULL. */
+char *kl_station_certificate_text(const KlCertificate *certificate);
+
 /* Signs a CRL over all revoked certificates and writes it to DIR/ca/ca.crl; returns its path. Needs an unlocked
  * station. */
 char *kl_station_ca_crl(KlStation *station, guint days, GError **error);
@@ -80,6 +98,9 @@ void kl_finding_free(KlFinding *finding);
 /* Looks at everything that a shift needs. Array of KlFinding; never NULL. passphrase as for unlock; without one the
  * CA's key is reported as not tried. */
 GPtrArray *kl_station_doctor(const char *dir, const KlSecret *passphrase);
+/* The same for a station that this program runs itself: its own database connection is tried, and an unlocked CA counts as opened.
+ */
+GPtrArray *kl_station_doctor_running(const KlStation *station);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlStation, kl_station_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlFinding, kl_finding_free)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "certs/certificate_der.h"
+#include "certs/certificate_text.h"
 #include "certs/crl.h"
 #include "station/station_private.h"
 
@@ -56,6 +57,12 @@ char *
 kl_station_ca_show(const char *dir, GError **error)
 {
     return kl_ca_describe(dir, error);
+}
+
+char *
+kl_station_certificate_text(const KlCertificate *certificate)
+{
+    return kl_certificate_describe(certificate);
 }
 
 /* Everything that a CRL lists: revoked and superseded certificates. */

@@ -1,11 +1,13 @@
 /* The doctor: looks at everything that a shift needs, and repairs nothing. */
 #include <errno.h>
+#include <libintl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "db/store_sqlite.h"
+#include "station/i18n.h"
 #include "station/station_private.h"
 
 #define DISK_FAIL_BYTES (100ULL << 20)
@@ -24,10 +26,13 @@ kl_finding_free(KlFinding *finding)
     g_free(finding);
 }
 
+/* Findings are made in the language of the program's text domain. The command line sets none: it speaks English. */
+
 /* What the findings are about. Parts that could not be read are NULL. */
 typedef struct {
     const char *dir;
     const KlSecret *passphrase;
+    const KlStation *running; /* the station that this program runs, or NULL */
     KlConfig *config;
     KlProfile *profile;
     GPtrArray *findings;
@@ -40,11 +45,11 @@ good(Doctor *doctor, const char *title, const char *warning_remedy, const char *
     va_list args;
     va_start(args, format);
     KlFinding *finding = g_new0(KlFinding, 1);
-    finding->title = g_strdup(title);
+    finding->title = g_strdup(gettext(title));
     finding->ok = TRUE;
     finding->warning = warning_remedy != NULL;
-    finding->detail = g_strdup_vprintf(format, args);
-    finding->remedy = g_strdup(warning_remedy);
+    finding->detail = g_strdup_vprintf(gettext(format), args);
+    finding->remedy = warning_remedy != NULL ? g_strdup(gettext(warning_remedy)) : NULL;
     va_end(args);
     g_ptr_array_add(doctor->findings, finding);
 }
@@ -55,9 +60,9 @@ bad(Doctor *doctor, const char *title, GError *error)
 {
     KlErrorCode code = kl_error_code(error);
     KlFinding *finding = g_new0(KlFinding, 1);
-    finding->title = g_strdup(title);
-    finding->detail = g_strdup_printf("%s (%s)", kl_error_words(code), error->message);
-    finding->remedy = g_strdup(kl_error_remedy(code));
+    finding->title = g_strdup(gettext(title));
+    finding->detail = g_strdup_printf("%s (%s)", gettext(kl_error_words(code)), error->message);
+    finding->remedy = g_strdup(gettext(kl_error_remedy(code)));
     g_ptr_array_add(doctor->findings, finding);
     g_error_free(error);
 }
@@ -68,18 +73,18 @@ check_configuration(Doctor *doctor)
     GError *error = NULL;
     doctor->config = kl_station_load_config(doctor->dir, &error);
     if (doctor->config == NULL) {
-        bad(doctor, "Configuration", error);
+        bad(doctor, N_("Configuration"), error);
         return;
     }
     guint slots = doctor->config->slots->len;
-    good(doctor, "Configuration", slots == 0 ? "Add [slot 01] to station.conf (see the lines there)." : NULL,
-         "station %s, %u slot%s", doctor->config->name, slots, slots == 1 ? "" : "s");
+    good(doctor, N_("Configuration"), slots == 0 ? N_("Add [slot 01] to station.conf (see the lines there).") : NULL,
+         ngettext("station %s, %u slot", "station %s, %u slots", slots), doctor->config->name, slots);
 
     doctor->profile = kl_station_load_profile(doctor->dir, doctor->config->product, &error);
     if (doctor->profile == NULL)
-        bad(doctor, "Product", error);
+        bad(doctor, N_("Product"), error);
     else
-        good(doctor, "Product", NULL, "%s (%s)", doctor->profile->name, doctor->profile->title);
+        good(doctor, N_("Product"), NULL, "%s (%s)", doctor->profile->name, doctor->profile->title);
 }
 
 static gboolean
@@ -87,29 +92,45 @@ test_database(const char *dir, GError **error)
 {
     g_autofree char *path = kl_station_database_path(dir);
     if (!g_file_test(path, G_FILE_TEST_EXISTS))
-        return kl_fail(error, KL_ERROR_STATION_MISSING, "there is no %s", path);
+        return kl_fail(error, KL_ERROR_STORE_MISSING, "there is no %s", path);
     g_autoptr(KlStore) store = kl_store_sqlite_open(path, FALSE, error);
     return store != NULL && store->klass->self_test(store, error);
+}
+
+/* This program holds the lock: it looks through the connection that its units are recorded by. */
+static void
+check_running_database(Doctor *doctor)
+{
+    GError *error = NULL;
+    KlStore *store = kl_station_store(doctor->running);
+    if (store->klass->self_test(store, &error))
+        good(doctor, N_("Database"), NULL, N_("sound, a record can be kept"));
+    else
+        bad(doctor, N_("Database"), error);
 }
 
 static void
 check_database(Doctor *doctor)
 {
+    if (doctor->running != NULL) {
+        check_running_database(doctor);
+        return;
+    }
     GError *error = NULL;
     int lock = kl_station_lock(doctor->dir, &error);
     if (lock < 0) {
         if (kl_error_code(error) != KL_ERROR_STATION_BUSY) {
-            bad(doctor, "Database", error);
+            bad(doctor, N_("Database"), error);
             return;
         }
         g_error_free(error);
-        good(doctor, "Database", NULL, "not tried: another program is running this station");
+        good(doctor, N_("Database"), NULL, N_("not tried: another program is running this station"));
         return;
     }
     if (test_database(doctor->dir, &error))
-        good(doctor, "Database", NULL, "sound, a record can be kept");
+        good(doctor, N_("Database"), NULL, N_("sound, a record can be kept"));
     else
-        bad(doctor, "Database", error);
+        bad(doctor, N_("Database"), error);
     close(lock);
 }
 
@@ -120,17 +141,18 @@ check_disk(Doctor *doctor)
     GError *error = NULL;
     if (statvfs(doctor->dir, &disk) != 0) {
         kl_fail(&error, KL_ERROR_STORE_FAILED, "%s: %s", doctor->dir, g_strerror(errno));
-        bad(doctor, "Disk", error);
+        bad(doctor, N_("Disk"), error);
         return;
     }
     guint64 free_bytes = (guint64)disk.f_bavail * disk.f_frsize;
     g_autofree char *text = g_format_size_full(free_bytes, G_FORMAT_SIZE_IEC_UNITS);
     if (free_bytes < DISK_FAIL_BYTES) {
         kl_fail(&error, KL_ERROR_STORE_FULL, "%s free", text);
-        bad(doctor, "Disk", error);
+        bad(doctor, N_("Disk"), error);
         return;
     }
-    good(doctor, "Disk", free_bytes < DISK_WARN_BYTES ? "Free disk space soon: below 1 GiB." : NULL, "%s free", text);
+    good(doctor, N_("Disk"), free_bytes < DISK_WARN_BYTES ? N_("Free disk space soon: below 1 GiB.") : NULL,
+         N_("%s free"), text);
 }
 
 static void
@@ -139,12 +161,12 @@ check_clock(Doctor *doctor, gint64 now)
     if (now < EARLIEST_TIME) {
         GError *error = NULL;
         kl_fail(&error, KL_ERROR_CA_NOT_YET_VALID, "the clock is years behind");
-        bad(doctor, "Clock", error);
+        bad(doctor, N_("Clock"), error);
         return;
     }
     g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(now);
     g_autofree char *text = g_date_time_format(time, "%Y-%m-%d %H:%M UTC");
-    good(doctor, "Clock", NULL, "%s", text);
+    good(doctor, N_("Clock"), NULL, "%s", text);
 }
 
 static void
@@ -153,7 +175,7 @@ check_ca_dates(Doctor *doctor, gint64 now)
     GError *error = NULL;
     g_autoptr(KlCertificate) ca = kl_station_ca_certificate(doctor->dir, &error);
     if (ca == NULL) {
-        bad(doctor, "CA certificate", error);
+        bad(doctor, N_("CA certificate"), error);
         return;
     }
     gint64 days = (ca->not_after - now) / SECONDS_PER_DAY;
@@ -164,11 +186,11 @@ check_ca_dates(Doctor *doctor, gint64 now)
         kl_fail(&error, KL_ERROR_CA_EXPIRED, "%s: %" G_GINT64_FORMAT " days left, the product needs %u", ca->subject,
                 days, margin);
     if (error != NULL) {
-        bad(doctor, "CA certificate", error);
+        bad(doctor, N_("CA certificate"), error);
         return;
     }
-    good(doctor, "CA certificate", days < CA_WARN_DAYS ? "Prepare a new CA before this one ends." : NULL,
-         "%s, valid for %" G_GINT64_FORMAT " days", ca->subject, days);
+    good(doctor, N_("CA certificate"), days < CA_WARN_DAYS ? N_("Prepare a new CA before this one ends.") : NULL,
+         ngettext("%s, valid for %d day", "%s, valid for %d days", (gulong)days), ca->subject, (int)days);
 }
 
 /* The key's file by itself, without a passphrase. */
@@ -192,18 +214,24 @@ check_ca_key(Doctor *doctor)
         return; /* told by the certificate already */
     gboolean file = strcmp(doctor->config->ca_key, "file") == 0;
     if (file && !check_key_file(doctor->dir, &error)) {
-        bad(doctor, "CA key", error);
+        bad(doctor, N_("CA key"), error);
+        return;
+    }
+    if (doctor->running != NULL && kl_station_bench(doctor->running) != NULL) {
+        good(doctor, N_("CA key"), NULL, file ? N_("private, unlocked") : N_("on its token, unlocked"));
         return;
     }
     if (doctor->passphrase == NULL && kl_station_config_needs_passphrase(doctor->config)) {
-        good(doctor, "CA key", NULL, "not tried without its passphrase (--passphrase-file)");
+        good(doctor, N_("CA key"), NULL, N_("not tried without its passphrase (--passphrase-file)"));
         return;
     }
     g_autoptr(KlCa) ca = kl_station_load_ca(doctor->config, 0, doctor->passphrase, &error);
     if (ca == NULL)
-        bad(doctor, "CA key", error);
+        bad(doctor, N_("CA key"), error);
     else
-        good(doctor, "CA key", NULL, "%s, opens, belongs to the certificate", file ? "private" : "on its token");
+        good(doctor, N_("CA key"), NULL,
+             file ? N_("private, opens, belongs to the certificate")
+                  : N_("on its token, opens, belongs to the certificate"));
 }
 
 /* Whether a program of that name is running. */
@@ -231,10 +259,10 @@ check_port(Doctor *doctor, const char *slot, const char *address)
     if (path == NULL || g_str_has_prefix(address, "tcp:"))
         return TRUE;
     path++;
-    g_autofree char *title = g_strconcat("Slot ", slot, NULL);
+    g_autofree char *title = g_strdup_printf(gettext("Slot %s"), slot);
     if (access(path, F_OK) != 0) {
-        good(doctor, title, "Right if no unit is plugged in; else check the cable and the address in station.conf.",
-             "%s is not there", path);
+        good(doctor, title, N_("Right if no unit is plugged in; else check the cable and the address in station.conf."),
+             N_("%s is not there"), path);
         return FALSE;
     }
     if (access(path, R_OK | W_OK) == 0)
@@ -244,7 +272,7 @@ check_port(Doctor *doctor, const char *slot, const char *address)
     bad(doctor, title, error);
     KlFinding *finding = doctor->findings->pdata[doctor->findings->len - 1];
     g_free(finding->remedy);
-    finding->remedy = g_strdup("Add the user to the group that owns the port (dialout), then log in again.");
+    finding->remedy = g_strdup(gettext("Add the user to the group that owns the port (dialout), then log in again."));
     return FALSE;
 }
 
@@ -263,28 +291,41 @@ check_ports(Doctor *doctor)
                   (slot->modem != NULL && g_str_has_prefix(slot->modem, "serial:"));
     }
     if (fine > 0)
-        good(doctor, "Ports", NULL, "%u of %u slots: there, may be opened", fine, slots->len);
+        good(doctor, N_("Ports"), NULL, N_("%u of %u slots: there, may be opened"), fine, slots->len);
     if (serial && is_running("ModemManager"))
-        good(doctor, "ModemManager", "Stop it, or install Keyline's udev rule, which keeps it off the units.",
-             "is running: it may take the units' ports");
+        good(doctor, N_("ModemManager"), N_("Stop it, or install Keyline's udev rule, which keeps it off the units."),
+             N_("is running: it may take the units' ports"));
+}
+
+static GPtrArray *
+examine(Doctor *doctor)
+{
+    doctor->findings = g_ptr_array_new_with_free_func((GDestroyNotify)kl_finding_free);
+    gint64 now = g_get_real_time() / G_USEC_PER_SEC;
+    check_configuration(doctor);
+    check_clock(doctor, now);
+    if (doctor->config != NULL) {
+        check_database(doctor);
+        check_disk(doctor);
+        check_ca_dates(doctor, now);
+        check_ca_key(doctor);
+        check_ports(doctor);
+    }
+    g_clear_pointer(&doctor->profile, kl_profile_free);
+    g_clear_pointer(&doctor->config, kl_config_free);
+    return doctor->findings;
 }
 
 GPtrArray *
 kl_station_doctor(const char *dir, const KlSecret *passphrase)
 {
     Doctor doctor = {.dir = dir, .passphrase = passphrase};
-    doctor.findings = g_ptr_array_new_with_free_func((GDestroyNotify)kl_finding_free);
-    gint64 now = g_get_real_time() / G_USEC_PER_SEC;
-    check_configuration(&doctor);
-    check_clock(&doctor, now);
-    if (doctor.config != NULL) {
-        check_database(&doctor);
-        check_disk(&doctor);
-        check_ca_dates(&doctor, now);
-        check_ca_key(&doctor);
-        check_ports(&doctor);
-    }
-    g_clear_pointer(&doctor.profile, kl_profile_free);
-    g_clear_pointer(&doctor.config, kl_config_free);
-    return doctor.findings;
+    return examine(&doctor);
+}
+
+GPtrArray *
+kl_station_doctor_running(const KlStation *station)
+{
+    Doctor doctor = {.dir = kl_station_config(station)->dir, .running = station};
+    return examine(&doctor);
 }

@@ -31,7 +31,7 @@ key_is_made(KlJob *job, GError **error)
 gboolean
 kl_step_key(KlJob *job, KlOp *op, GError **error)
 {
-    if (!kl_job_ensure_connected(job, op, error) || !kl_job_plan_key(job, op, error))
+    if (!kl_job_same_unit(job, op, error) || !kl_job_plan_key(job, op, error))
         return FALSE;
     if (job->key_plan == KL_KEY_ERASE) {
         if (!job->bench->driver->erase(job->device, job->bench->profile->key_slot, op, error))
@@ -70,14 +70,14 @@ issue(KlJob *job, KlOp *op, GError **error)
 {
     KlSigner *signer = job->bench->signer;
     KlRecord *record = job->record;
-    gint64 now = g_get_real_time() / G_USEC_PER_SEC;
-    KlIssueRequest request = {job->csr, job->bench->profile, record->unit, record->id, now};
+    KlIssueRequest request = {job->csr, job->bench->profile, record->unit, record->id,
+                              g_get_real_time() / G_USEC_PER_SEC};
 
-    if (!signer->klass->self_test(signer, job->bench->profile, now, error))
-        return NULL;
     if (job->state->issue_job != NULL) {
+        KlIssueRequest earlier = request;
         KlCertificate *found = NULL;
-        if (!signer->klass->lookup(signer, &request, &found, op, error))
+        earlier.job = job->state->issue_job;
+        if (!signer->klass->lookup(signer, &earlier, &found, op, error))
             return NULL;
         if (found != NULL)
             return found;

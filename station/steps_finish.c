@@ -46,7 +46,7 @@ gboolean
 kl_step_install(KlJob *job, KlOp *op, GError **error)
 {
     g_autoptr(GArray) items = wanted_items(job);
-    if (!kl_job_ensure_connected(job, op, error))
+    if (!kl_job_same_unit(job, op, error))
         return FALSE;
     for (guint i = 0; i < items->len; i++) {
         const Item *item = &g_array_index(items, Item, i);
@@ -150,13 +150,24 @@ kl_step_register(KlJob *job, KlOp *op, GError **error)
     return KL_JOB_STORE(job, registered, job->record->id, unit->imei, row, error);
 }
 
+/* The unit's word that it has locked the key is not enough: it is asked how the key is now. */
 gboolean
 kl_step_lock(KlJob *job, KlOp *op, GError **error)
 {
+    const KlDriver *driver = job->bench->driver;
     const char *slot = job->bench->profile->key_slot;
+    g_auto(KlKeyInfo) now = {0};
     if (!KL_JOB_STORE(job, intent, job->record->id, job->record->unit->imei, KL_INTENT_LOCK, slot, error))
         return FALSE;
-    return kl_job_ensure_connected(job, op, error) && job->bench->driver->lock(job->device, slot, op, error);
+    if (!kl_job_same_unit(job, op, error) || !driver->lock(job->device, slot, op, error) ||
+        !driver->key_status(job->device, slot, &now, op, error))
+        return FALSE;
+    if (!now.exists || !now.locked || !g_str_equal(now.spki_sha256, job->key.spki_sha256))
+        return kl_fail(error, KL_ERROR_READBACK_MISMATCH, "key slot '%s' was locked, and now has %s", slot,
+                       !now.exists  ? "no key"
+                       : now.locked ? "another key"
+                                    : "a key that is not locked");
+    return TRUE;
 }
 
 gboolean
@@ -182,8 +193,9 @@ kl_job_settle(KlJob *job)
     }
 }
 
-/* The verdict exists only once it is committed. When a PASS can't be kept, the unit has not passed: the failure to keep
- * it is what the operator sees, and is kept in its place if the disk lets us. */
+/* The verdict exists only once it is committed. When it can't be kept, the station is at fault, whatever became of the
+ * unit: that is what the operator sees and what stops the line, and it is kept in the verdict's place if the disk lets
+ * us. */
 gboolean
 kl_step_record(KlJob *job, KlOp *op, GError **error)
 {
@@ -197,12 +209,12 @@ kl_step_record(KlJob *job, KlOp *op, GError **error)
     g_autoptr(GError) failure = NULL;
     if (KL_JOB_STORE(job, job_end, record, &failure))
         return TRUE;
-    if (job->failure == NULL) {
-        job->failure = g_error_copy(failure);
-        kl_job_settle(job);
-        (void)KL_JOB_STORE(job, job_end, record, NULL);
-    }
     g_warning("job %s: the record could not be kept: %s", record->id, failure->message);
+    g_prefix_error(&failure, "%s: ", record->code != NULL ? record->code : kl_outcome_name(record->outcome));
+    g_clear_error(&job->failure);
+    job->failure = g_error_copy(failure);
+    kl_job_settle(job);
+    (void)KL_JOB_STORE(job, job_end, record, NULL);
     g_propagate_error(error, g_steal_pointer(&failure));
     return FALSE;
 }

@@ -73,24 +73,25 @@ give_device_id(KlJob *job, GError **error)
     return TRUE;
 }
 
-/* An open re-provision intent means that an earlier job was broken off in the middle of it: it goes on. */
+/* A wish to re-provision begins anew, whatever was begun before. An open intent means that an earlier job was broken
+ * off in the middle of it: it goes on. */
 static gboolean
 decide_way(KlJob *job, GError **error)
 {
-    const KlUnitState *state = job->state;
+    KlUnitState *state = job->state;
     KlRecord *record = job->record;
     const char *reason = record->reprovision_reason;
 
-    if (state->reprovision_reason != NULL) {
-        job->reprovision = TRUE;
-        if (reason == NULL)
-            record->reprovision_reason = g_strdup(state->reprovision_reason);
-    } else if (reason != NULL) {
-        job->reprovision = TRUE;
+    job->reprovision = reason != NULL || state->reprovision_reason != NULL;
+    if (reason != NULL) {
         if (!KL_JOB_STORE(job, intent, record->id, record->unit->imei, KL_INTENT_REPROVISION, reason, error))
             return FALSE;
-        g_ptr_array_set_size(job->state->keys, 0); /* the intent retired them */
-        job->state->provisioned = FALSE;
+        g_ptr_array_set_size(state->keys, 0); /* the intent retired them, and gave up what was begun for them */
+        state->key_pending = FALSE;
+        g_clear_pointer(&state->issue_job, g_free);
+        state->provisioned = FALSE;
+    } else {
+        record->reprovision_reason = g_strdup(state->reprovision_reason);
     }
     record->already_provisioned = state->provisioned && !job->reprovision;
     record->resumed = !state->provisioned && !job->reprovision &&
@@ -138,6 +139,9 @@ plan_first(KlJob *job, GError **error)
     const KlKeyInfo *info = &job->key;
     const KlUnitState *state = job->state;
     const char *slot = job->bench->profile->key_slot;
+    /* Another certificate for a key whose first one was revoked would undo the revocation in silence. */
+    if (state->certificate_revoked)
+        return kl_fail(error, KL_ERROR_PROVISIONED_BROKEN, "its certificate was revoked before it had passed");
     if (!info->exists) {
         if (state->keys->len > 0)
             return kl_fail(error, KL_ERROR_KEY_LOST, "key slot '%s' is empty, but the unit made key %s", slot,
@@ -156,17 +160,23 @@ plan_first(KlJob *job, GError **error)
     return TRUE;
 }
 
-/* A provisioned unit has to hold exactly the key that its live certificate is for. */
+/* A provisioned unit has to hold exactly the key that its live certificate is for, and hold it as the product now asks.
+ */
 static gboolean
 plan_verification(KlJob *job, GError **error)
 {
     const KlKeyInfo *info = &job->key;
+    const KlProfile *profile = job->bench->profile;
     if (job->state->certificate == NULL)
         return kl_fail(error, KL_ERROR_PROVISIONED_BROKEN, "%s",
                        job->state->certificate_revoked ? "its certificate was revoked" : "it has no live certificate");
     if (!info->exists || !is_certificate_key(job, info->spki_sha256))
         return kl_fail(error, KL_ERROR_PROVISIONED_BROKEN, "its certificate is for key %s, the unit holds %s",
                        job->state->certificate->spki_sha256, info->exists ? info->spki_sha256 : "none");
+    if (!g_strv_contains((const char *const *)profile->key_backends, info->backend))
+        return kl_fail(error, KL_ERROR_PROVISIONED_BROKEN, "its key is in the '%s' keystore", info->backend);
+    if (profile->lock && !info->locked)
+        return kl_fail(error, KL_ERROR_PROVISIONED_BROKEN, "its key is not locked");
     job->key_plan = KL_KEY_KEEP;
     return TRUE;
 }
@@ -220,6 +230,10 @@ claim(KlJob *job, GError **error)
 gboolean
 kl_step_precheck(KlJob *job, KlOp *op, GError **error)
 {
+    KlSigner *signer = job->bench->signer;
+    /* First of all, and for units that are only checked, too: with a CA that can't serve, the trouble is not theirs. */
+    if (!signer->klass->self_test(signer, job->bench->profile, g_get_real_time() / G_USEC_PER_SEC, error))
+        return FALSE;
     if (!kl_profile_accepts(job->bench->profile, job->record->unit, error) || !claim(job, error))
         return FALSE;
     if (!kl_claims_check(job->bench->claims, job->record->unit->imei, job->slot, error))

@@ -14,6 +14,19 @@ kl_unit_state_free(KlUnitState *state)
 }
 
 void
+kl_act_free(KlAct *act)
+{
+    if (act == NULL)
+        return;
+    g_free(act->who);
+    g_free(act->role);
+    g_free(act->what);
+    g_free(act->subject);
+    g_free(act->reason);
+    g_free(act);
+}
+
+void
 kl_ledger_entry_free(KlLedgerEntry *entry)
 {
     if (entry == NULL)

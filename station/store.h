@@ -6,6 +6,7 @@
 #include "station/certificate.h"
 #include "station/record.h"
 #include "station/registration.h"
+#include "station/statistics.h"
 #include "station/unit.h"
 
 G_BEGIN_DECLS
@@ -57,6 +58,18 @@ typedef struct {
 
 void kl_ledger_entry_free(KlLedgerEntry *entry);
 
+/* Something that a person did at the station, apart from jobs: who, in which role, what, to what, why. Never edited. */
+typedef struct {
+    gint64 time_us; /* UTC microseconds; set by the store */
+    char *who;      /* operator id, or NULL */
+    char *role;     /* "operator", "supervisor" */
+    char *what;     /* "sign-on", "reprovision", "revoke", "profile", ... */
+    char *subject;  /* what it was done to, or NULL */
+    char *reason;   /* or NULL */
+} KlAct;
+
+void kl_act_free(KlAct *act);
+
 /* Which records to list; NULL and 0 mean any. Newest first. */
 typedef struct {
     const char
@@ -82,9 +95,9 @@ typedef struct {
      * DUPLICATE_DEVICE when another unit has it. */
     char *(*device_id)(KlStore *store, const char *imei, const KlIdRequest *request, GError **error);
 
-    /* Opens an intent. A REPROVISION intent also ends the unit's "provisioned" state and retires all its keys, so that
-     * they are no longer among KlUnitState.keys. Opening one that the unit already has open replaces its job and
-     * detail. */
+    /* Opens an intent. A REPROVISION intent also ends the unit's "provisioned" state, retires all its keys, so that
+     * they are no longer among KlUnitState.keys, and gives up its open key and issue intents. Opening one that the unit
+     * already has open replaces its job and detail. */
     gboolean (*intent)(KlStore *store, const char *job, const char *imei, KlIntentKind kind, const char *detail,
                        GError **error);
 
@@ -99,7 +112,8 @@ typedef struct {
                        const KlCertificate *certificate, const char *supersede_reason, GError **error);
 
     /* Makes sure that the registration row is there. DUPLICATE_DEVICE when the device id is another unit's. A row that
-     * is already there for this unit is left as it is (first boot may have changed it). */
+     * is already there for this unit is left as it is once the unit has passed or first boot has changed it; before, it
+     * takes policy, firmware and parameters of the new one (the product may have been edited between two attempts). */
     gboolean (*registered)(KlStore *store, const char *job, const char *imei, const KlRegistration *row,
                            GError **error);
 
@@ -116,6 +130,12 @@ typedef struct {
     GPtrArray *(*records)(KlStore *store, const KlRecordFilter *filter, GError **error);
     /* One record by id or its unique prefix (>= 8 characters), whole. RECORD_UNKNOWN. */
     KlRecord *(*record)(KlStore *store, const char *id, GError **error);
+    /* The numbers (gint64, newest first) of all records that match, however many: for paging. limit is ignored. */
+    GArray *(*record_numbers)(KlStore *store, const KlRecordFilter *filter, GError **error);
+    /* The records with these numbers, in this order, as records() gives them. */
+    GPtrArray *(*records_numbered)(KlStore *store, const gint64 *numbers, gsize n_numbers, GError **error);
+    /* What happened in a period; see statistics.h. */
+    KlStatistics *(*statistics)(KlStore *store, const KlStatisticsRequest *request, GError **error);
     /* KlRegistration array by device id; device NULL: all. */
     GPtrArray *(*registrations)(KlStore *store, const char *device, GError **error);
     /* KlLedgerEntry array, oldest first; identifier (IMEI, device id, fingerprint, serial) NULL: all; status -1: any.
@@ -125,6 +145,17 @@ typedef struct {
     gboolean (*revoke)(KlStore *store, const char *certificate_sha256, const char *reason, GError **error);
     /* The next number of a durable counter ("crl"): 1, 2, 3 ... */
     gboolean (*next_number)(KlStore *store, const char *counter, guint64 *number, GError **error);
+
+    /* --- settings and acts --- */
+
+    /* A setting's value; NULL without an error when it was never set. The caller frees it. */
+    char *(*setting)(KlStore *store, const char *key, GError **error);
+    /* Sets a setting; value NULL forgets it. */
+    gboolean (*set_setting)(KlStore *store, const char *key, const char *value, GError **error);
+    /* Keeps an act; its time is set now. */
+    gboolean (*add_act)(KlStore *store, const KlAct *act, GError **error);
+    /* The last acts, newest first: KlAct array; limit 0: all. */
+    GPtrArray *(*acts)(KlStore *store, guint limit, GError **error);
 
     /* Writes, reads and checks something small and undoes it: is the disk able to keep a record now, is the database
      * sound. */
@@ -146,5 +177,6 @@ kl_store_free(KlStore *store)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlStore, kl_store_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlUnitState, kl_unit_state_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlLedgerEntry, kl_ledger_entry_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlAct, kl_act_free)
 
 G_END_DECLS

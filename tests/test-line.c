@@ -235,6 +235,50 @@ test_stop(void)
     assert_sql(rig, "SELECT outcome FROM jobs", "ABORTED");
 }
 
+typedef struct {
+    KlLine *line;
+    gboolean refused;
+} Restart;
+
+/* What an eager receiver does: the end of a job starts the next one, here in another slot. */
+static void
+restart(KlEvent *event, gpointer data)
+{
+    Restart *restart = data;
+    g_autoptr(GError) error = NULL;
+    KlJobRequest request = {0};
+    if (event->type == KL_EVENT_JOB_END)
+        restart->refused = !kl_line_start(restart->line, "01", &request, &error) &&
+                           g_error_matches(error, KL_ERROR, KL_ERROR_STATION_STOPPED);
+    kl_event_free(event);
+}
+
+static void
+test_start_while_closing(void)
+{
+    KlSimOptions options = {.units = 2, .key_ms_min = 20000, .key_ms_max = 20000};
+    g_autoptr(KlLineRig) rig = kl_line_rig_new(&options, NULL);
+    g_autoptr(GError) error = NULL;
+    KlJobRequest request = {0};
+    Restart data = {0};
+    data.line = kl_line_new(kl_station_config(rig->station), kl_station_bench(rig->station), restart, &data);
+    g_assert_true(kl_line_start(data.line, "02", &request, &error));
+    kl_line_free(data.line);
+    g_assert_true(data.refused);
+    assert_sql(rig, "SELECT slot, outcome FROM jobs", "02|ABORTED");
+}
+
+static void
+test_reason_is_needed(void)
+{
+    KlSimOptions options = {.units = 1};
+    g_autoptr(KlLineRig) rig = kl_line_rig_new(&options, NULL);
+    g_autoptr(GError) error = NULL;
+    KlJobRequest request = {.reprovision_reason = "  "};
+    g_assert_false(kl_line_start(rig->line, "01", &request, &error));
+    g_assert_error(error, KL_ERROR, KL_ERROR_USAGE);
+}
+
 /* An empty database in place of one that vanished would forget every key and certificate. */
 static void
 test_database_gone(void)
@@ -262,6 +306,7 @@ test_one_program(void)
     g_assert_error(error, KL_ERROR, KL_ERROR_STATION_BUSY);
     g_clear_error(&error);
     g_autoptr(KlStation) reader = kl_station_open(rig->station_dir, KL_STATION_READ, NULL, &error);
+    g_assert_nonnull(reader);
     g_assert_no_error(error);
 }
 
@@ -283,6 +328,8 @@ main(int argc, char **argv)
     g_test_add_func("/line/sequence", test_sequence);
     g_test_add_func("/line/duplicate-imei-stops-both", test_duplicate_imei_stops_both);
     g_test_add_func("/line/stop", test_stop);
+    g_test_add_func("/line/start-while-closing", test_start_while_closing);
+    g_test_add_func("/line/reason-is-needed", test_reason_is_needed);
     g_test_add_func("/line/database-gone", test_database_gone);
     g_test_add_func("/line/one-program", test_one_program);
     return g_test_run();

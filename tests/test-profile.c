@@ -317,6 +317,9 @@ test_labels(void)
         {"sequence", "device_id", NULL, "D-1", PASSES}, /* not known yet */
         /* none: not compared */
         {"fsn", "none", NULL, "anything at all", PASSES},
+        {"label", "none", NULL, "D-1", PASSES}, /* becomes the id; then it has to be that */
+        {"label", "none", "D-1", "D-1", PASSES},
+        {"label", "none", "D-1", "D-2", KL_ERROR_LABEL_MISMATCH},
         /* no label */
         {"fsn", "any", NULL, NULL, PASSES},
         {"fsn", "any", NULL, "", PASSES},

@@ -284,7 +284,7 @@ test_open_failures(void)
     } failures[] = {
         {"AT+KLINFO?", "ERROR", 99, KL_ERROR_NO_AGENT},
         {"AT+KLINFO?", "+CME ERROR: 4", 99, KL_ERROR_NO_AGENT},
-        {"AT+KLINFO?", "+CME ERROR: 531", 99, KL_ERROR_IDENTITY_UNREADABLE},
+        {"AT+KLINFO?", "+CME ERROR: 531", 99, KL_ERROR_UNIT_STARTING},
         {"AT+KLINFO?", "+CME ERROR: 526", 99, KL_ERROR_COMMAND_REFUSED},
         {"AT+KLINFO?", "+CME ERROR: 999", 99, KL_ERROR_COMMAND_REFUSED},
         {"AT+KLINFO?", "OK", 99, KL_ERROR_ANSWER_GARBLED},

@@ -26,3 +26,12 @@ kl_transport_open(const char *address, const KlOp *op, GError **error)
     kl_fail(error, KL_ERROR_CONFIG_INVALID, "'%s' is not serial:DEVICE, pty:PATH or tcp:HOST:PORT", address);
     return NULL;
 }
+
+gboolean
+kl_transport_present(const char *address)
+{
+    const char *path = strchr(address, ':');
+    if (path == NULL || g_str_has_prefix(address, "tcp:"))
+        return path != NULL;
+    return g_file_test(path + 1, G_FILE_TEST_EXISTS);
+}

@@ -11,4 +11,7 @@ G_BEGIN_DECLS
  *   tcp:HOST:PORT         a TCP socket; an IPv6 address stands in brackets */
 KlTransport *kl_transport_open(const char *address, const KlOp *op, GError **error);
 
+/* The KlTransportPresent of this driver: is there such a device or path; TRUE for tcp. */
+gboolean kl_transport_present(const char *address);
+
 G_END_DECLS

@@ -12,7 +12,7 @@ static const struct {
     {KL_AGENT_E_NO_KEY, KL_ERROR_KEY_LOST},
     {KL_AGENT_E_SLOT_USED, KL_ERROR_KEY_SLOT_USED},
     {KL_AGENT_E_LOCKED, KL_ERROR_UNIT_LOCKED},
-    {KL_AGENT_E_IDENTITY, KL_ERROR_IDENTITY_UNREADABLE},
+    {KL_AGENT_E_IDENTITY, KL_ERROR_UNIT_STARTING},
 };
 
 /* What the agent means by a number, or NULL when it is not one of its numbers. Static. */

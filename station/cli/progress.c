@@ -105,6 +105,7 @@ event_line(const KlEvent *event)
     }
     case KL_EVENT_JOB_BEGIN:
     case KL_EVENT_PROGRESS:
+    case KL_EVENT_PRESENCE:
     default:
         return NULL;
     }

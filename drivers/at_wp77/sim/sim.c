@@ -241,6 +241,14 @@ kl_sim_replace(KlSim *sim, guint number, guint index, const char *const *faults,
     return wipe_unit(sim, slot, index, error) && put_unit(sim, slot, index, list, error);
 }
 
+void
+kl_sim_unplug(KlSim *sim, guint number)
+{
+    g_return_if_fail(number >= 1 && number <= sim->slots->len);
+    Slot *slot = sim->slots->pdata[number - 1];
+    g_clear_pointer(&slot->unit, kl_sim_unit_stop);
+}
+
 gboolean
 kl_sim_write_line(const KlSim *sim, const char *path, GError **error)
 {

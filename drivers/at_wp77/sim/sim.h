@@ -65,6 +65,9 @@ guint kl_sim_strikes(const KlSim *sim, guint slot);
  * leaves the old unit where it is; any other error (G_IO_ERROR) leaves the slot empty. */
 gboolean kl_sim_replace(KlSim *sim, guint slot, guint index, const char *const *faults, GError **error);
 
+/* Takes the unit out of the slot. The questions about the slot may be asked again when another one is in. */
+void kl_sim_unplug(KlSim *sim, guint slot);
+
 /* Writes the slots as a key file for the station to include: [slot 01] with agent= and modem=. Atomic. */
 gboolean kl_sim_write_line(const KlSim *sim, const char *path, GError **error);
 

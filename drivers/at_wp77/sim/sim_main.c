@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 
 #include "drivers/at_wp77/sim/sim.h"
+#include "drivers/at_wp77/sim/sim_control.h"
 #include "drivers/at_wp77/sim/sim_fault.h"
 
 #define EXIT_FAILED 1
@@ -28,6 +29,7 @@ typedef struct {
     char *key_slot;
     gboolean list_faults;
     gboolean with_parent;
+    gboolean control;
 } Arguments;
 
 static void
@@ -68,6 +70,8 @@ parse_arguments(Arguments *arguments, int *argc, char ***argv, GError **error)
         {"keystore", 0, 0, G_OPTION_ARG_STRING, &arguments->keystore, "iks or software (iks)", "NAME"},
         {"key-slot", 0, 0, G_OPTION_ARG_STRING, &arguments->key_slot, "Key slot of used and locked units (keyline)",
          "NAME"},
+        {"control", 0, 0, G_OPTION_ARG_NONE, &arguments->control,
+         "Take \"unplug SLOT\", \"plug SLOT [FAULT ...]\" from stdin", NULL},
         {"with-parent", 0, 0, G_OPTION_ARG_NONE, &arguments->with_parent, "End when the parent process ends", NULL},
         {NULL},
     };
@@ -152,6 +156,21 @@ fail(const GError *error)
     return error->domain == G_OPTION_ERROR ? EXIT_USAGE : EXIT_FAILED;
 }
 
+/* Carries out what comes on standard input until that ends. A signal ends the program at once. */
+static void
+obey(KlSim *sim, guint units, const sigset_t *ending)
+{
+    char line[512];
+    guint next_index = units;
+    sigprocmask(SIG_UNBLOCK, ending, NULL);
+    while (fgets(line, sizeof line, stdin) != NULL) {
+        g_autofree char *answer = kl_sim_control(sim, units, &next_index, line);
+        g_print("%s\n", answer);
+        fflush(stdout);
+    }
+    sigprocmask(SIG_BLOCK, ending, NULL);
+}
+
 static int
 serve(const KlSimOptions *options, const Arguments *arguments)
 {
@@ -168,6 +187,8 @@ serve(const KlSimOptions *options, const Arguments *arguments)
         return fail(error);
     g_print("ready: %u units\n", options->units);
     fflush(stdout);
+    if (arguments->control)
+        obey(sim, options->units, &ending);
     int received = 0;
     sigwait(&ending, &received);
     return 0;

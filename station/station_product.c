@@ -1,0 +1,81 @@
+/* Which product a station makes. */
+#include <errno.h>
+#include <string.h>
+
+#include "station/station.h"
+#include "station/station_private.h"
+
+static gint
+compare_names(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+char **
+kl_station_products(const char *dir, GError **error)
+{
+    g_autofree char *folder = g_build_filename(dir, "products", NULL);
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(GDir) files = g_dir_open(folder, 0, &failure);
+    if (files == NULL) {
+        kl_fail(error, KL_ERROR_CONFIG_INVALID, "%s", failure->message);
+        return NULL;
+    }
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    for (const char *name = g_dir_read_name(files); name != NULL; name = g_dir_read_name(files)) {
+        if (name[0] != '.' && g_str_has_suffix(name, ".conf") && g_utf8_validate(name, -1, NULL))
+            g_ptr_array_add(names, g_strndup(name, strlen(name) - strlen(".conf")));
+    }
+    g_ptr_array_sort(names, compare_names);
+    g_ptr_array_add(names, NULL);
+    return (char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
+}
+
+KlProfile *
+kl_station_product(const char *dir, const char *product, GError **error)
+{
+    return kl_station_load_profile(dir, product, error);
+}
+
+/* The text with another value for [station] product; all else, comments too, stays as it is. */
+static char *
+replace_product(const char *text, const char *product)
+{
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    gboolean in_station = FALSE;
+    for (guint i = 0; lines[i] != NULL; i++) {
+        g_autofree char *line = g_strstrip(g_strdup(lines[i]));
+        char *equals = strchr(line, '=');
+        if (line[0] == '[')
+            in_station = strcmp(line, "[station]") == 0;
+        if (!in_station || line[0] == '#' || equals == NULL)
+            continue;
+        *equals = '\0';
+        if (strcmp(g_strchomp(line), "product") != 0)
+            continue;
+        g_free(lines[i]);
+        lines[i] = g_strconcat("product=", product, NULL);
+    }
+    return g_strjoinv("\n", lines);
+}
+
+gboolean
+kl_station_set_product(const char *dir, const char *product, GError **error)
+{
+    g_autoptr(KlProfile) profile = kl_station_load_profile(dir, product, error);
+    /* A configuration that can't be read must not be written either. */
+    g_autoptr(KlConfig) config = profile != NULL ? kl_station_load_config(dir, error) : NULL;
+    if (config == NULL)
+        return FALSE;
+    g_autofree char *path = g_build_filename(config->dir, "station.conf", NULL);
+    g_autofree char *text = NULL;
+    g_autoptr(GError) failure = NULL;
+    if (!g_file_get_contents(path, &text, NULL, &failure))
+        return kl_fail(error, KL_ERROR_CONFIG_INVALID, "%s", failure->message);
+    g_autofree char *changed = replace_product(text, product);
+    errno = 0;
+    if (!g_file_set_contents_full(path, changed, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0644,
+                                  NULL))
+        return kl_station_fail_errno(error, errno, path);
+    return TRUE;
+}
