@@ -12,14 +12,13 @@ struct KlLine {
     gboolean closing;     /* being freed: its slots may not be touched any more */
 };
 
-/* A port that may not be opened is that slot's trouble alone; every other error of the station would meet the next unit
- * too. */
+/* A port that may not be opened is that slot's trouble alone; every other error of the station, and a mistake of ours,
+ * would meet the next unit too. */
 static gboolean
 stops_the_line(const KlEvent *event)
 {
-    int code = event->code != NULL ? kl_error_from_name(event->code) : -1;
-    return event->type == KL_EVENT_JOB_END && code >= 0 && code != KL_ERROR_PORT_DENIED &&
-           kl_error_kind((KlErrorCode)code) == KL_ERROR_KIND_STATION;
+    return event->type == KL_EVENT_JOB_END && event->outcome == KL_OUTCOME_ERROR &&
+           g_strcmp0(event->code, kl_error_name(KL_ERROR_PORT_DENIED)) != 0;
 }
 
 static void

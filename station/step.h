@@ -27,8 +27,8 @@ typedef struct {
     KlStepFlags flags;
 } KlStep;
 
-/* The title of a job's step ("Installing the certificate"; English, to be translated) by its id; the id itself when this
- * program knows no such step. */
+/* The title of a job's step ("Installing the certificate"; English, to be translated) by its id; the id itself when
+ * this program knows no such step. */
 const char *kl_step_title(const char *id);
 
 /* Where in a job the step comes: 0, 1, 2 ...; G_MAXUINT when this program knows no such step. */
