@@ -1,9 +1,12 @@
 #include "certs/certificate_text.h"
 
 #include <openssl/objects.h>
+#include <string.h>
 
 #include "certs/certificate_der.h"
 #include "certs/digest.h"
+
+#define OPENSSL_PREFIX "X509v3 " /* stands before the name of every extension of RFC 5280 */
 
 static char *
 time_text(const ASN1_TIME *time)
@@ -72,7 +75,8 @@ append_extension(GString *text, X509_EXTENSION *extension)
 {
     char name[128] = "";
     OBJ_obj2txt(name, sizeof name, X509_EXTENSION_get_object(extension), 0);
-    g_string_append_printf(text, "\n%s%s\n", name, X509_EXTENSION_get_critical(extension) ? " (critical)" : "");
+    const char *short_name = g_str_has_prefix(name, OPENSSL_PREFIX) ? name + strlen(OPENSSL_PREFIX) : name;
+    g_string_append_printf(text, "\n%s%s\n", short_name, X509_EXTENSION_get_critical(extension) ? " (critical)" : "");
     g_autoptr(BIO) bio = BIO_new(BIO_s_mem());
     char *bytes = NULL;
     if (bio == NULL || X509V3_EXT_print(bio, extension, X509V3_EXT_DUMP_UNKNOWN, 0) != 1) {

@@ -25,10 +25,10 @@ locks(const KlJob *job)
  * bounded by 115200 baud. */
 const KlStep kl_job_steps[] = {
     {"connect", N_("Connecting"), kl_step_connect, NULL, 1, 20, 1, KL_STEP_DEVICE},
-    {"identify", N_("Reading the unit's identity"), kl_step_identify, NULL, 1, 15, 2, KL_STEP_DEVICE},
-    {"precheck", N_("Checking that this is the right unit"), kl_step_precheck, NULL, 1, 15, 1, KL_STEP_DEVICE},
-    {"key", N_("Making the key in the module"), kl_step_key, provisions, 6, 60, 1, KL_STEP_DEVICE},
-    {"csr", N_("Fetching the certificate request"), kl_step_csr, needs_certificate, 2, 30, 1, KL_STEP_DEVICE},
+    {"identify", N_("Reading the identity"), kl_step_identify, NULL, 1, 15, 2, KL_STEP_DEVICE},
+    {"precheck", N_("Checking the unit"), kl_step_precheck, NULL, 1, 15, 1, KL_STEP_DEVICE},
+    {"key", N_("Making the key"), kl_step_key, provisions, 6, 60, 1, KL_STEP_DEVICE},
+    {"csr", N_("Fetching the request"), kl_step_csr, needs_certificate, 2, 30, 1, KL_STEP_DEVICE},
     {"issue", N_("Issuing the certificate"), kl_step_issue, provisions, 1, 60, 2, 0},
     {"install", N_("Installing the certificate"), kl_step_install, provisions, 4, 60, 2, KL_STEP_DEVICE},
     {"verify", N_("Proving the certificate"), kl_step_verify, NULL, 2, 30, 1, KL_STEP_DEVICE},

@@ -31,7 +31,8 @@ const KlConfig *kl_station_config(const KlStation *station);
 const KlProfile *kl_station_profile(const KlStation *station);
 KlStore *kl_station_store(const KlStation *station);
 
-/* A second connection to the records, for reading only, so that a long query never delays a unit. The caller frees it. */
+/* A second connection to the records, for reading only, so that a long query never delays a unit. The caller frees it.
+ */
 KlStore *kl_station_open_reader(const KlStation *station, GError **error);
 
 /* Makes signer and checks ready. passphrase NULL: from the configured passphrase file. PASSPHRASE_*, CA_*,
@@ -54,8 +55,8 @@ char **kl_station_products(const char *dir, GError **error);
 /* A product's profile, checked. USAGE (the name), CONFIG_INVALID. */
 KlProfile *kl_station_product(const char *dir, const char *product, GError **error);
 
-/* Makes another product the station's own, in station.conf; comments there stay. It counts from the next open. The product is
- * checked first. USAGE, CONFIG_INVALID, STATION_DENIED, STORE_*. */
+/* Makes another product the station's own, in station.conf; comments there stay. It counts from the next open. The
+ * product is checked first. USAGE, CONFIG_INVALID, STATION_DENIED, STORE_*. */
 gboolean kl_station_set_product(const char *dir, const char *product, GError **error);
 
 /* --- the certificate authority --- */
@@ -98,7 +99,8 @@ void kl_finding_free(KlFinding *finding);
 /* Looks at everything that a shift needs. Array of KlFinding; never NULL. passphrase as for unlock; without one the
  * CA's key is reported as not tried. */
 GPtrArray *kl_station_doctor(const char *dir, const KlSecret *passphrase);
-/* The same for a station that this program runs itself: its own database connection is tried, and an unlocked CA counts as opened.
+/* The same for a station that this program runs itself: its own database connection is tried, and an unlocked CA counts
+ * as opened.
  */
 GPtrArray *kl_station_doctor_running(const KlStation *station);
 

@@ -24,8 +24,8 @@ typedef struct {
     guint jobs; /* that ended with it */
 } KlCodeCount;
 
-/* How long a step took, over its passed attempts in the newest 20,000 jobs of the period, in microseconds. Percentiles by
- * nearest rank. */
+/* How long a step took, over its passed attempts in the newest 5,000 jobs of the period, in microseconds. Percentiles
+ * by nearest rank. */
 typedef struct {
     char *step;
     guint attempts;
@@ -33,15 +33,16 @@ typedef struct {
 } KlStepTimes;
 
 typedef struct {
-    guint units;             /* different units worked on: those that jobs were bound to */
-    guint passed_units;      /* of which passed at least once (already provisioned ones count) */
-    guint first_pass_units;  /* of which passed at their first attempt within the period */
+    guint units;            /* different units worked on: those that jobs were bound to */
+    guint passed_units;     /* of which passed at least once (already provisioned ones count) */
+    guint first_pass_units; /* of which passed at their first attempt within the period */
     guint jobs;
     guint failed_jobs;
-    GArray *hours;           /* KlHourCount, in order */
-    GPtrArray *codes;        /* KlCodeCount, most frequent first */
-    GPtrArray *steps;        /* KlStepTimes, in the order of a job */
-    GPtrArray *work_orders;  /* char *: the newest 100 work orders in the period, whichever was asked for; newest first */
+    GArray *hours;    /* KlHourCount, in order */
+    GPtrArray *codes; /* KlCodeCount, most frequent first */
+    GPtrArray *steps; /* KlStepTimes, in the order of a job */
+    GPtrArray
+        *work_orders; /* char *: the newest 100 work orders in the period, whichever was asked for; newest first */
 } KlStatistics;
 
 /* All zero, with empty lists. */

@@ -31,7 +31,8 @@ struct KlTransport {
  * PORT_GONE, CANCELLED, CONFIG_INVALID (not an address). The caller closes it. */
 typedef KlTransport *(*KlTransportOpen)(const char *address, const KlOp *op, GError **error);
 
-/* Is there something at the address at all: the device node or path exists. TRUE where that can't be told without opening (tcp). */
+/* Is there something at the address at all: the device node or path exists. TRUE where that can't be told without
+ * opening (tcp). */
 typedef gboolean (*KlTransportPresent)(const char *address);
 
 static inline void

@@ -8,9 +8,10 @@
 /* One job a second, from here on. */
 #define HISTORY_START_S 1700000000
 
-/* SQL for the sqlite3 program. The trigger that demands the life of a job is then gone from that database. */
+/* SQL for the sqlite3 program: one job a second from start_s (UTC) on. The trigger that demands the life of a job is
+ * then gone from that database. */
 static inline char *
-history_sql(guint rows)
+history_sql_from(guint rows, gint64 start_s)
 {
     return g_strdup_printf(
         "PRAGMA foreign_keys = OFF; PRAGMA synchronous = OFF; BEGIN;"
@@ -29,11 +30,18 @@ history_sql(guint rows)
         " fsn, device_id, outcome, code, certificate)"
         " SELECT printf('%%08x-0000-4000-8000-%%012x', n * 2654435761 & 4294967295, n), 'station',"
         " printf('%%02d', n %% 64), 'fx30s', printf('op-%%d', n %% 7), printf('WO-%%d', n / 500), '0.1.0',"
-        " (%d + n) * 1000000, (%d + n) * 1000000 + 6000000, printf('35%%013d', n / 4), printf('35%%013d', n / 4),"
+        " (%" G_GINT64_FORMAT " + n) * 1000000, (%" G_GINT64_FORMAT
+        " + n) * 1000000 + 6000000, printf('35%%013d', n / 4), printf('35%%013d', n / 4),"
         " printf('FSN%%08d', n / 4), printf('FX30-%%06d', n / 4),"
         " CASE WHEN n %% 10 = 0 THEN 'FAIL' WHEN n %% 25 = 0 THEN 'TIMEOUT' ELSE 'PASS' END,"
         " CASE WHEN n %% 10 = 0 THEN 'PROOF_FAILED' WHEN n %% 25 = 0 THEN 'NO_ANSWER' END,"
         " printf('%%064x', n / 4) FROM c;"
         "COMMIT;",
-        (rows - 1) / 4, (rows - 1) / 4, rows - 1, HISTORY_START_S, HISTORY_START_S);
+        (rows - 1) / 4, (rows - 1) / 4, rows - 1, start_s, start_s);
+}
+
+static inline char *
+history_sql(guint rows)
+{
+    return history_sql_from(rows, HISTORY_START_S);
 }

@@ -75,6 +75,7 @@ bench_pages(KlStore *store)
         g_autoptr(GPtrArray) records =
             CALL(store, records_numbered, &g_array_index(numbers, gint64, page * (numbers->len / 200)), PAGE, &error);
         kl_bench_check(error);
+        g_assert_cmpuint(records->len, ==, PAGE);
         kl_bench_sample(samples, (kl_bench_now() - start) * 1e3);
     }
     kl_bench_row_at_most("history-page-p95", kl_bench_percentile(samples, 95), "ms", 20);
@@ -88,7 +89,7 @@ main(void)
     g_autofree char *path = g_build_filename(folder, "keyline.db", NULL);
     kl_store_free(open_store(path));
     g_autofree char *sql = history_sql(ROWS);
-    g_autofree char *out = sqlite(path, sql);
+    g_free(sqlite(path, sql));
 
     g_autoptr(GError) error = NULL;
     KlStore *store = kl_store_sqlite_open(path, TRUE, &error);

@@ -1,0 +1,267 @@
+#include "gui/session_private.h"
+
+G_DEFINE_FINAL_TYPE(KlSession, kl_session, G_TYPE_OBJECT)
+
+enum { CARD_CHANGED, RECORD, CHANGED, N_SIGNALS };
+
+static guint signals[N_SIGNALS];
+
+#define TELL_EVERY_US (200 * G_TIME_SPAN_MILLISECOND)
+
+KlCardSlot *
+kl_session_slot(KlSession *session, guint index)
+{
+    g_assert(index < session->cards->len);
+    return &g_array_index(session->cards, KlCardSlot, index);
+}
+
+static void
+clear_slot(gpointer data)
+{
+    KlCardSlot *slot = data;
+    g_clear_handle_id(&slot->timer, g_source_remove);
+    g_clear_pointer(&slot->card.unit, g_free);
+    g_clear_pointer(&slot->card.label, g_free);
+    g_clear_pointer(&slot->card.step_title, g_free);
+    g_clear_pointer(&slot->card.record, kl_record_free);
+}
+
+void
+kl_session_close(KlSession *session)
+{
+    g_clear_pointer(&session->line, kl_line_free);
+    if (session->signs != NULL)
+        g_thread_pool_free(session->signs, FALSE, TRUE);
+    session->signs = NULL;
+}
+
+static void
+kl_session_finalize(GObject *object)
+{
+    KlSession *session = KL_SESSION(object);
+    kl_session_close(session);
+    g_clear_pointer(&session->reader, kl_store_free);
+    g_clear_pointer(&session->statistics_reader, kl_store_free);
+    g_clear_pointer(&session->station, kl_station_free);
+    g_array_unref(session->cards);
+    g_free(session->operator_id);
+    g_free(session->work_order);
+    G_OBJECT_CLASS(kl_session_parent_class)->finalize(object);
+}
+
+static void
+kl_session_class_init(KlSessionClass *klass)
+{
+    G_OBJECT_CLASS(klass)->finalize = kl_session_finalize;
+    signals[CARD_CHANGED] = g_signal_new("card-changed", KL_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                         G_TYPE_NONE, 1, G_TYPE_UINT);
+    signals[RECORD] =
+        g_signal_new("record", KL_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_POINTER);
+    signals[CHANGED] = g_signal_new("changed", KL_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+}
+
+static void
+kl_session_init(KlSession *session)
+{
+    session->cards = g_array_new(FALSE, TRUE, sizeof(KlCardSlot));
+    g_array_set_clear_func(session->cards, clear_slot);
+    session->chosen = -1;
+    session->since_us = g_get_real_time();
+    session->signs = g_thread_pool_new(kl_session_keep_sign, session, 1, FALSE, NULL);
+}
+
+KlSession *
+kl_session_new(const char *dir, GError **error)
+{
+    g_autoptr(KlSession) session = g_object_new(KL_TYPE_SESSION, NULL);
+    session->station = kl_station_open(dir, KL_STATION_RUN, NULL, error);
+    if (session->station == NULL)
+        return NULL;
+    session->reader = kl_station_open_reader(session->station, error);
+    session->statistics_reader = session->reader != NULL ? kl_station_open_reader(session->station, error) : NULL;
+    if (session->statistics_reader == NULL)
+        return NULL;
+    const KlConfig *config = kl_station_config(session->station);
+    g_array_set_size(session->cards, config->slots->len);
+    for (guint i = 0; i < config->slots->len; i++) {
+        const KlSlotConfig *slot = g_ptr_array_index(config->slots, i);
+        kl_session_slot(session, i)->card.slot = slot->name;
+    }
+    return g_steal_pointer(&session);
+}
+
+KlStation *
+kl_session_station(KlSession *session)
+{
+    return session->station;
+}
+
+KlStore *
+kl_session_reader(KlSession *session)
+{
+    return session->reader;
+}
+
+KlStore *
+kl_session_statistics_reader(KlSession *session)
+{
+    return session->statistics_reader;
+}
+
+static gboolean
+tell_later(gpointer data)
+{
+    const gpointer *pair = data;
+    KlSession *session = pair[0];
+    guint index = GPOINTER_TO_UINT(pair[1]);
+    kl_session_slot(session, index)->timer = 0;
+    kl_session_tell(session, index, TRUE);
+    return G_SOURCE_REMOVE;
+}
+
+void
+kl_session_tell(KlSession *session, guint index, gboolean at_once)
+{
+    KlCardSlot *slot = kl_session_slot(session, index);
+    gint64 wait_us = slot->told_us + TELL_EVERY_US - g_get_monotonic_time();
+    if (at_once || wait_us <= 0) {
+        g_clear_handle_id(&slot->timer, g_source_remove);
+        slot->told_us = g_get_monotonic_time();
+        g_signal_emit(session, signals[CARD_CHANGED], 0, index);
+    } else if (slot->timer == 0) {
+        gpointer *pair = g_new(gpointer, 2);
+        pair[0] = session;
+        pair[1] = GUINT_TO_POINTER(index);
+        slot->timer = g_timeout_add_full(G_PRIORITY_DEFAULT, (guint)(wait_us / 1000) + 1, tell_later, pair, g_free);
+    }
+}
+
+void
+kl_session_tell_changed(KlSession *session)
+{
+    g_signal_emit(session, signals[CHANGED], 0);
+}
+
+gboolean
+kl_session_unlocked(KlSession *session)
+{
+    return session->line != NULL;
+}
+
+static void
+unlock_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancel)
+{
+    GError *error = NULL;
+    if (kl_station_unlock(KL_SESSION(source)->station, data, &error))
+        g_task_return_boolean(task, TRUE);
+    else
+        g_task_return_error(task, error);
+}
+
+void
+kl_session_unlock(KlSession *session, KlSecret *passphrase, GAsyncReadyCallback done, gpointer data)
+{
+    g_autoptr(GTask) task = g_task_new(session, NULL, done, data);
+    g_task_set_task_data(task, passphrase, (GDestroyNotify)kl_secret_free);
+    g_task_run_in_thread(task, unlock_in_thread);
+}
+
+gboolean
+kl_session_unlock_finish(KlSession *session, GAsyncResult *result, GError **error)
+{
+    if (!g_task_propagate_boolean(G_TASK(result), error))
+        return FALSE;
+    if (session->line == NULL)
+        session->line = kl_line_new(kl_station_config(session->station), kl_station_bench(session->station),
+                                    kl_session_on_event, session);
+    kl_session_count(session);
+    kl_session_tell_changed(session);
+    return TRUE;
+}
+
+guint
+kl_session_n_cards(KlSession *session)
+{
+    return session->cards->len;
+}
+
+const KlCard *
+kl_session_card(KlSession *session, guint index)
+{
+    return &kl_session_slot(session, index)->card;
+}
+
+gboolean
+kl_session_start(KlSession *session, guint index, const char *label, const char *reason, GError **error)
+{
+    KlCard *card = &kl_session_slot(session, index)->card;
+    KlJobRequest request = {
+        .operator_id = session->operator_id,
+        .work_order = session->work_order,
+        .label = label != NULL ? label : card->label,
+        .reprovision_reason = reason,
+    };
+    if (kl_session_auditor(session))
+        return kl_fail(error, KL_ERROR_AUDITOR_VIEW, "slot %s", card->slot);
+    if (session->operator_id == NULL)
+        return kl_fail(error, KL_ERROR_NOT_SIGNED_ON, "slot %s", card->slot);
+    if (session->line == NULL)
+        return kl_fail(error, KL_ERROR_PASSPHRASE_MISSING, "slot %s", card->slot);
+    if (!kl_line_start(session->line, card->slot, &request, error))
+        return FALSE;
+    g_clear_pointer(&card->label, g_free);
+    card->state = KL_CARD_RUNNING;
+    kl_session_tell(session, index, TRUE);
+    return TRUE;
+}
+
+void
+kl_session_stop(KlSession *session, guint index)
+{
+    if (session->line == NULL)
+        return;
+    KlSlot *slot = kl_line_slot(session->line, kl_session_card(session, index)->slot, NULL);
+    if (slot != NULL)
+        kl_slot_stop(slot);
+}
+
+gboolean
+kl_session_running(KlSession *session)
+{
+    for (guint i = 0; i < session->cards->len; i++) {
+        if (kl_session_card(session, i)->state == KL_CARD_RUNNING)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+void
+kl_session_choose(KlSession *session, int index)
+{
+    int before = session->chosen;
+    session->chosen = index >= 0 && (guint)index < session->cards->len ? index : -1;
+    if (before >= 0)
+        kl_session_tell(session, (guint)before, TRUE);
+    if (session->chosen >= 0)
+        kl_session_tell(session, (guint)session->chosen, TRUE);
+}
+
+int
+kl_session_chosen(KlSession *session)
+{
+    return session->chosen;
+}
+
+const char *
+kl_session_line_error(KlSession *session)
+{
+    return session->line != NULL ? kl_line_stopped(session->line) : NULL;
+}
+
+void
+kl_session_resume(KlSession *session)
+{
+    if (session->line != NULL)
+        kl_line_resume(session->line);
+    kl_session_tell_changed(session);
+}

@@ -1,0 +1,53 @@
+/* Inside a session: private to session*.c. */
+#pragma once
+
+#include "gui/session.h"
+
+G_BEGIN_DECLS
+
+/* A card with what its signal needs. */
+typedef struct {
+    KlCard card;
+    gint64 told_us; /* monotonic, of its last card-changed */
+    guint timer;    /* source that will tell of it, or 0 */
+} KlCardSlot;
+
+struct _KlSession {
+    GObject parent_instance;
+
+    KlStation *station;
+    KlStore *reader;
+    KlStore *statistics_reader;
+    KlLine *line;  /* NULL until unlocked */
+    GArray *cards; /* KlCardSlot */
+    int chosen;
+
+    char *operator_id;
+    gboolean auditor;
+    char *work_order;
+    GThreadPool *signs; /* one thread, which keeps sign-ons and sign-offs (KlAct) in their order */
+    guint target;
+    gint64 since_us; /* UTC: counters without a work order count from here */
+    KlCounters counters;
+    gboolean counting;    /* a count is under way */
+    gboolean count_again; /* and is out of date already */
+};
+
+KlCardSlot *kl_session_slot(KlSession *session, guint index);
+
+/* Tells of a card: at once, or not before 200 ms after the last time. */
+void kl_session_tell(KlSession *session, guint index, gboolean at_once);
+
+/* Tells of everything that is not a card. */
+void kl_session_tell_changed(KlSession *session);
+
+/* A worker's event, on the worker's thread; data is the session. */
+void kl_session_on_event(KlEvent *event, gpointer data);
+
+/* Keeps a KlAct, in a thread; data is the session. */
+void kl_session_keep_sign(gpointer act, gpointer data);
+
+/* Counts anew, in a thread. */
+void kl_session_count(KlSession *session);
+
+G_END_DECLS

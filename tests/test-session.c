@@ -1,0 +1,170 @@
+/* The window's model without the window: scans, cards, presence and counters against the simulated line. */
+#include <string.h>
+
+#include "gui/session.h"
+#include "tests/rig/line_rig.h"
+
+typedef struct {
+    KlLineRig *rig;
+    KlSession *session;
+} Fixture;
+
+static void
+unlocked(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    kl_session_unlock_finish(KL_SESSION(source), result, &error);
+    g_assert_no_error(error);
+    *(gboolean *)data = TRUE;
+}
+
+static void
+spin_until(gboolean (*reached)(KlSession *, guint), KlSession *session, guint value)
+{
+    gint64 until_us = g_get_monotonic_time() + 30 * G_USEC_PER_SEC;
+    while (!reached(session, value)) {
+        g_assert_cmpint(g_get_monotonic_time(), <, until_us);
+        g_main_context_iteration(NULL, FALSE);
+        g_usleep(1000);
+    }
+}
+
+static void
+set_up(Fixture *f, gconstpointer units)
+{
+    KlSimOptions options = {.units = GPOINTER_TO_UINT(units), .one_port = TRUE, .reconnect_ms = 50};
+    g_autoptr(GError) error = NULL;
+    gboolean done = FALSE;
+    f->rig = kl_line_rig_new(&options, NULL);
+    kl_line_rig_close(f->rig);
+    f->session = kl_session_new(f->rig->station_dir, &error);
+    g_assert_no_error(error);
+    kl_session_unlock(f->session, kl_secret_new(KL_RIG_PASSPHRASE, strlen(KL_RIG_PASSPHRASE)), unlocked, &done);
+    while (!done)
+        g_main_context_iteration(NULL, TRUE);
+}
+
+static gboolean
+counted(KlSession *session, guint passed)
+{
+    return kl_session_counters(session).passed == passed;
+}
+
+static void
+tear_down(Fixture *f, gconstpointer units)
+{
+    kl_session_close(f->session);
+    while (g_main_context_iteration(NULL, FALSE))
+        continue;
+    g_object_unref(f->session);
+    kl_line_rig_free(f->rig);
+}
+
+/* The state of card n is value's low half, n its high half. */
+#define CARD(n, state) ((guint)(n) << 8 | (guint)(state))
+
+static gboolean
+card_is(KlSession *session, guint value)
+{
+    return kl_session_card(session, value >> 8)->state == (KlCardState)(value & 0xff);
+}
+
+static void
+scan(Fixture *f, const char *text, gboolean ok)
+{
+    g_auto(KlScanResult) result = kl_session_scan(f->session, text);
+    g_test_message("%s: %s", text, result.words);
+    g_assert_cmpint(result.ok, ==, ok);
+    g_assert_cmpint(strlen(result.words), >, 0);
+}
+
+static void
+test_scan_and_pass(Fixture *f, gconstpointer units)
+{
+    spin_until(card_is, f->session, CARD(0, KL_CARD_READY));
+    const char *label = kl_sim_fsn(f->rig->sim, 1);
+    scan(f, label, FALSE); /* nobody is signed on */
+    scan(f, "OP:217\r\n", TRUE);
+    g_assert_cmpstr(kl_session_operator(f->session), ==, "217");
+    scan(f, "WO:48-1123:500", TRUE);
+    scan(f, "WO:48-1123:many", FALSE);
+    scan(f, "  \r", FALSE);
+    scan(f, "SLOT:99", FALSE);
+    scan(f, label, TRUE);
+    g_assert_true(kl_session_running(f->session));
+    spin_until(card_is, f->session, CARD(0, KL_CARD_PASS));
+    g_assert_cmpstr(kl_session_card(f->session, 0)->unit, ==, label);
+    spin_until(counted, f->session, 1);
+    g_assert_cmpuint(kl_session_counters(f->session).target, ==, 500);
+    g_autofree char *who = kl_line_rig_sql(f->rig, "SELECT operator, work_order, label FROM jobs");
+    g_autofree char *expected = g_strdup_printf("217|48-1123|%s", label);
+    g_assert_cmpstr(who, ==, expected);
+    g_autofree char *acts = kl_line_rig_sql(f->rig, "SELECT who, role, what FROM acts");
+    g_assert_cmpstr(acts, ==, "217|operator|sign-on");
+
+    /* The verdict stays until the unit is gone. */
+    kl_sim_unplug(f->rig->sim, 1);
+    spin_until(card_is, f->session, CARD(0, KL_CARD_EMPTY));
+    g_assert_null(kl_session_card(f->session, 0)->record);
+}
+
+static void
+test_auditor(Fixture *f, gconstpointer units)
+{
+    spin_until(card_is, f->session, CARD(0, KL_CARD_READY));
+    scan(f, "OP:217", TRUE);
+    kl_session_set_auditor(f->session, TRUE);
+    scan(f, kl_sim_fsn(f->rig->sim, 1), FALSE);
+    g_autofree char *jobs = kl_line_rig_sql(f->rig, "SELECT count(*) FROM jobs");
+    g_assert_cmpstr(jobs, ==, "0");
+}
+
+static void
+test_wrong_label(Fixture *f, gconstpointer units)
+{
+    spin_until(card_is, f->session, CARD(0, KL_CARD_READY));
+    scan(f, "OP:217", TRUE);
+    scan(f, "4L000000000000", TRUE);
+    spin_until(card_is, f->session, CARD(0, KL_CARD_FAIL));
+    g_assert_cmpstr(kl_session_card(f->session, 0)->record->code, ==, "LABEL_MISMATCH");
+}
+
+/* Which of several units a label is for has to be said; one scanned during a run is kept for the unit that comes after.
+ */
+static void
+test_several(Fixture *f, gconstpointer units)
+{
+    spin_until(card_is, f->session, CARD(0, KL_CARD_READY));
+    spin_until(card_is, f->session, CARD(1, KL_CARD_READY));
+    scan(f, "OP:217", TRUE);
+    scan(f, kl_sim_fsn(f->rig->sim, 2), FALSE);
+    scan(f, "SLOT:02", TRUE);
+    scan(f, kl_sim_fsn(f->rig->sim, 2), TRUE);
+    g_assert_cmpint(kl_session_card(f->session, 1)->state, ==, KL_CARD_RUNNING);
+    g_assert_cmpint(kl_session_card(f->session, 0)->state, ==, KL_CARD_READY);
+
+    const char *next = kl_sim_fsn(f->rig->sim, 1);
+    scan(f, next, TRUE);
+    g_assert_cmpstr(kl_session_card(f->session, 1)->label, ==, next);
+    spin_until(card_is, f->session, CARD(1, KL_CARD_PASS));
+    kl_sim_unplug(f->rig->sim, 2);
+    spin_until(card_is, f->session, CARD(1, KL_CARD_EMPTY));
+    g_autoptr(GError) error = NULL;
+    g_assert_true(kl_sim_replace(f->rig->sim, 2, 7, NULL, &error));
+    /* It is started with that label, which is not its own. */
+    spin_until(card_is, f->session, CARD(1, KL_CARD_FAIL));
+    g_assert_cmpstr(kl_session_card(f->session, 1)->record->code, ==, "LABEL_MISMATCH");
+    g_assert_null(kl_session_card(f->session, 1)->label);
+}
+
+int
+main(int argc, char **argv)
+{
+    kl_secret_init();
+    g_test_init(&argc, &argv, NULL);
+    g_test_add("/session/scan-and-pass", Fixture, GUINT_TO_POINTER(1), set_up, test_scan_and_pass, tear_down);
+    g_test_add("/session/auditor", Fixture, GUINT_TO_POINTER(1), set_up, test_auditor, tear_down);
+    g_test_add("/session/wrong-label", Fixture, GUINT_TO_POINTER(1), set_up, test_wrong_label, tear_down);
+    g_test_add("/session/several", Fixture, GUINT_TO_POINTER(2), set_up, test_several, tear_down);
+    return g_test_run();
+}
