@@ -152,7 +152,9 @@ static void
 unlock_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancel)
 {
     GError *error = NULL;
-    if (kl_station_unlock(KL_SESSION(source)->station, data, &error))
+    gboolean ok = kl_station_unlock(KL_SESSION(source)->station, data, &error);
+    kl_secret_thread_done();
+    if (ok)
         g_task_return_boolean(task, TRUE);
     else
         g_task_return_error(task, error);

@@ -172,6 +172,10 @@ describe(KlSlotCard *self, const KlCard *card)
         g_string_append_printf(text, ", %s", _(card->step_title));
     if (card->unit != NULL)
         g_string_append_printf(text, ", %s", card->unit);
+    if (card->label != NULL) {
+        g_autofree char *label = g_strdup_printf(_("label %s"), card->label);
+        g_string_append_printf(text, ", %s", label);
+    }
     if (card->record != NULL && card->state == KL_CARD_PASS) {
         g_autofree char *note = pass_note(card->record);
         g_string_append_printf(text, ", %s", note);

@@ -31,6 +31,12 @@ init_heap(void)
 }
 
 void
+kl_secret_thread_done(void)
+{
+    OPENSSL_thread_stop();
+}
+
+void
 kl_secret_init(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;

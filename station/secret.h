@@ -18,6 +18,10 @@ gsize kl_secret_length(const KlSecret *secret);
 /* Sets up OpenSSL's secure heap once per process. Call it first in main(). */
 void kl_secret_init(void);
 
+/* To be called by a pooled thread when it is done with keys and secrets: frees what OpenSSL keeps for it, such as the
+ * state of its random numbers, which would otherwise live as long as the thread. */
+void kl_secret_thread_done(void);
+
 /* Reads the first line of a file that only its owner may read (mode & 077 == 0). PASSPHRASE_MISSING. */
 KlSecret *kl_secret_from_file(const char *path, GError **error);
 /* Reads the first line from an open file descriptor. PASSPHRASE_MISSING. */
