@@ -1,6 +1,9 @@
 #include "tests/bench/bench_station.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "station/station.h"
 
@@ -61,4 +64,34 @@ kl_bench_station_run(const KlBenchStation *station, const char *const *words)
                   &error);
     kl_bench_check(error);
     return pid;
+}
+
+GPid
+kl_bench_line_start(const KlBenchStation *station, guint units, const char *key_ms, guint seed)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *program = kl_bench_program("drivers/at_wp77/sim/keyline-sim");
+    g_autofree char *folder = g_strdup_printf("%s/units-%u", station->dir, seed);
+    g_autofree char *count = g_strdup_printf("%u", units);
+    g_autofree char *seed_word = g_strdup_printf("%u", seed);
+    const char *const argv[] = {program,  "--units",          count,     "--dir",         folder,
+                                "--line", station->line_file, "--speed", "fast",          "--key-ms",
+                                key_ms,   "--seed",           seed_word, "--with-parent", NULL};
+    GPid pid = 0;
+    int out = -1;
+    char ready[5];
+    g_spawn_async_with_pipes(NULL, (char **)argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid, NULL, &out, NULL,
+                             &error);
+    kl_bench_check(error);
+    if (read(out, ready, sizeof ready) != sizeof ready || memcmp(ready, "ready", sizeof ready) != 0)
+        g_error("the simulated line did not start");
+    close(out);
+    return pid;
+}
+
+void
+kl_bench_line_stop(GPid line)
+{
+    kill(line, SIGTERM);
+    waitpid(line, NULL, 0);
 }

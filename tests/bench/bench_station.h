@@ -24,6 +24,11 @@ void kl_bench_station_free(KlBenchStation *station);
  * waits for the process. */
 GPid kl_bench_station_run(const KlBenchStation *station, const char *const *words);
 
+/* Starts a simulated line in another process and writes the line file; units that are as fast as they can be but for
+ * their keys, which take key_ms ("MIN-MAX" milliseconds). Another seed: other units. */
+GPid kl_bench_line_start(const KlBenchStation *station, guint units, const char *key_ms, guint seed);
+void kl_bench_line_stop(GPid line);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlBenchStation, kl_bench_station_free)
 
 G_END_DECLS
