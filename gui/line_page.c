@@ -43,7 +43,7 @@ kl_line_page_dispose(GObject *object)
 
 /* --- what is said below the scan entry --- */
 
-/* What to do next, by the chosen slot's state; NULL: nothing in particular. With one %s for the slot. */
+/* What to do next, by the chosen slot's state, with one %s for the slot. */
 static const char *
 slot_hint(KlCardState state)
 {
@@ -54,15 +54,18 @@ slot_hint(KlCardState state)
         return _("Slot %s is at work: a label scanned now is for its next unit.");
     case KL_CARD_EMPTY:
         return _("Slot %s is chosen: plug in a unit and scan its label.");
+    case KL_CARD_PASS:
+        return _("Slot %s is done: unplug its unit.");
     default:
-        return NULL;
+        return _("Slot %s has its verdict: unplug its unit, or retry.");
     }
 }
 
 static void
 show_hint(KlLinePage *self)
 {
-    int chosen = kl_session_chosen(self->session);
+    /* The only slot need not be chosen. */
+    int chosen = kl_session_n_cards(self->session) == 1 ? 0 : kl_session_chosen(self->session);
     const KlCard *card = chosen >= 0 ? kl_session_card(self->session, (guint)chosen) : NULL;
     const char *hint = card != NULL ? slot_hint(card->state) : NULL;
     if (kl_session_operator(self->session) == NULL)

@@ -98,8 +98,9 @@ draw_figures(Paper *paper, const KlReport *report)
         {_("Units per hour"), g_strdup_printf("%.1f", kl_report_per_hour(report))},
         {_("Failed attempts"), g_strdup_printf("%u", statistics->failed_jobs)},
     };
-    double column = (double)WIDTH / (double)G_N_ELEMENTS(figures), height = 0;
-    for (guint i = 0; i < G_N_ELEMENTS(figures); i++) {
+    const guint n_figures = G_N_ELEMENTS(figures);
+    double column = (double)WIDTH / n_figures, height = 0;
+    for (guint i = 0; i < n_figures; i++) {
         const TextBox value = {MARGIN + i * column, column - GAP, "Sans Bold 18", 0};
         const TextBox caption = {value.x, value.width, "Sans 9", 0.35};
         double top = draw_text(paper->cairo, &value, paper->y, figures[i].value);
