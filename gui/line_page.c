@@ -64,8 +64,7 @@ slot_hint(KlCardState state)
 static void
 show_hint(KlLinePage *self)
 {
-    /* The only slot need not be chosen. */
-    int chosen = kl_session_n_cards(self->session) == 1 ? 0 : kl_session_chosen(self->session);
+    int chosen = kl_session_chosen(self->session);
     const KlCard *card = chosen >= 0 ? kl_session_card(self->session, (guint)chosen) : NULL;
     const char *hint = card != NULL ? slot_hint(card->state) : NULL;
     if (kl_session_operator(self->session) == NULL)
@@ -271,33 +270,19 @@ on_changed(KlSession *session, KlLinePage *self)
 
 /* --- making it --- */
 
-typedef struct {
-    char *columns, *sounds; /* as stored, or NULL */
-} Settings;
-
 static void
-settings_free(gpointer data)
+read_sounds(GTask *task, gpointer source, gpointer data, GCancellable *cancel)
 {
-    Settings *settings = data;
-    g_free(settings->columns);
-    g_free(settings->sounds);
-    g_free(settings);
+    KlStore *store = kl_session_reader(data);
+    g_autofree char *sounds = store->klass->setting(store, KL_SETTING_SOUNDS, NULL);
+    g_task_return_boolean(task, g_strcmp0(sounds, "off") != 0);
 }
 
 static void
-read_settings(GTask *task, gpointer source, gpointer data, GCancellable *cancel)
+add_grid(KlLinePage *self)
 {
-    KlStore *store = data;
-    Settings *settings = g_new0(Settings, 1);
-    settings->columns = store->klass->setting(store, KL_SETTING_COLUMNS, NULL);
-    settings->sounds = store->klass->setting(store, KL_SETTING_SOUNDS, NULL);
-    g_task_return_pointer(task, settings, settings_free);
-}
-
-static void
-add_grid(KlLinePage *self, guint columns)
-{
-    GtkWidget *grid = kl_slot_grid_new(self->session, columns);
+    const KlConfig *config = kl_station_config(kl_session_station(self->session));
+    GtkWidget *grid = kl_slot_grid_new(self->session, config->columns);
     self->grid = KL_SLOT_GRID(grid);
     gtk_widget_set_margin_start(grid, 20);
     gtk_widget_set_margin_end(grid, 20);
@@ -311,26 +296,18 @@ add_grid(KlLinePage *self, guint columns)
 }
 
 static void
-settings_read(GObject *source, GAsyncResult *result, gpointer data)
+sounds_read(GObject *source, GAsyncResult *result, gpointer data)
 {
-    KlLinePage *self = KL_LINE_PAGE(source);
-    Settings *settings = g_task_propagate_pointer(G_TASK(result), NULL);
-    guint64 columns = 0;
-    if (settings->columns != NULL)
-        g_ascii_string_to_unsigned(settings->columns, 10, 1, 64, &columns, NULL);
-    self->sounds = g_strcmp0(settings->sounds, "off") != 0;
-    settings_free(settings);
-    if (self->session != NULL && self->grid == NULL)
-        add_grid(self, (guint)columns);
+    KL_LINE_PAGE(source)->sounds = g_task_propagate_boolean(G_TASK(result), NULL);
 }
 
 /* When the page is shown: sounds may have been switched on the Setup page meanwhile. */
 static void
-load_settings(KlLinePage *self)
+load_sounds(KlLinePage *self)
 {
-    g_autoptr(GTask) task = g_task_new(self, NULL, settings_read, NULL);
-    g_task_set_task_data(task, kl_session_reader(self->session), NULL);
-    g_task_run_in_thread(task, read_settings);
+    g_autoptr(GTask) task = g_task_new(self, NULL, sounds_read, NULL);
+    g_task_set_task_data(task, g_object_ref(self->session), g_object_unref);
+    g_task_run_in_thread(task, read_sounds);
 }
 
 static void
@@ -376,11 +353,12 @@ kl_line_page_new(KlSession *session)
     gtk_box_reorder_child(GTK_BOX(self), header, 0);
     if (kl_session_n_cards(session) == 1)
         kl_session_choose(session, 0);
+    add_grid(self);
     g_signal_connect(session, "card-changed", G_CALLBACK(on_card_changed), self);
     g_signal_connect(session, "record", G_CALLBACK(on_record), self);
     g_signal_connect(session, "changed", G_CALLBACK(on_changed), self);
     g_signal_connect_swapped(self, "map", G_CALLBACK(start_ticking), self);
-    g_signal_connect_swapped(self, "map", G_CALLBACK(load_settings), self);
+    g_signal_connect_swapped(self, "map", G_CALLBACK(load_sounds), self);
     on_changed(session, self);
     return GTK_WIDGET(self);
 }

@@ -10,10 +10,6 @@ G_BEGIN_DECLS
 #define KL_TYPE_LINE_PAGE (kl_line_page_get_type())
 G_DECLARE_FINAL_TYPE(KlLinePage, kl_line_page, KL, LINE_PAGE, GtkBox)
 
-/* The station's setting of how many slots stand in a row on the fixture; not set: near-square. Read when the page is
- * made. */
-#define KL_SETTING_COLUMNS "line-columns"
-
 GtkWidget *kl_line_page_new(KlSession *session);
 
 G_END_DECLS

@@ -4,6 +4,7 @@
 #include "station/keyfile.h"
 
 #define NAME_MAX_CHARS 64
+#define COLUMNS_MAX 64
 #define SLOT_MAX_CHARS 32
 #define SLOTS_MAX 256
 #define HOST_MAX_CHARS 253
@@ -20,6 +21,7 @@ static const KlKeyRule station_rules[] = {
     {"station", "name", TRUE},
     {"station", "product", TRUE},
     {"station", "line", FALSE},
+    {"station", "columns", FALSE},
     {"ca", "key", FALSE},
     {"ca", "passphrase-file", FALSE},
     SLOT_RULES,
@@ -197,6 +199,18 @@ read_ca(KlConfig *config, const Source *source, GError **error)
 }
 
 static gboolean
+read_columns(KlConfig *config, const Source *source, GError **error)
+{
+    g_autofree char *text = kl_keyfile_text(source->keys, "station", "columns");
+    guint64 columns = 0;
+    if (text != NULL && !g_ascii_string_to_unsigned(text, 10, 1, COLUMNS_MAX, &columns, NULL))
+        return kl_keyfile_fail(error, source->path, "station", "columns", "allowed: a number from 1 to %d",
+                               COLUMNS_MAX);
+    config->columns = (guint)columns;
+    return TRUE;
+}
+
+static gboolean
 read_station(KlConfig *config, const Source *source, GError **error)
 {
     config->name = kl_keyfile_text(source->keys, "station", "name");
@@ -208,7 +222,7 @@ read_station(KlConfig *config, const Source *source, GError **error)
                                "the name of a file in products, without .conf; allowed: A-Z a-z 0-9 _ . -");
     g_autofree char *line_file = kl_keyfile_text(source->keys, "station", "line");
     config->line_file = line_file != NULL ? absolute(source, line_file) : NULL;
-    return read_ca(config, source, error) && read_slots(config, source, error);
+    return read_columns(config, source, error) && read_ca(config, source, error) && read_slots(config, source, error);
 }
 
 /* The slots of the line file. A file that is not there is told with the line that names it. */

@@ -16,6 +16,7 @@ typedef struct {
     char *name;            /* [station] name */
     char *product;         /* [station] product: the default profile */
     char *line_file;       /* [station] line: a further file with [slot ...] groups, absolute, or NULL */
+    guint columns;         /* [station] columns: of the fixture, 1..64, for the window; 0: as it fits */
     char *ca_key;          /* [ca] key: "file" (ca/ca.key) or a pkcs11: URI */
     char *passphrase_file; /* [ca] passphrase-file: absolute, or NULL: ask */
     GPtrArray *slots;      /* KlSlotConfig, sorted by name */

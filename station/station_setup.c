@@ -19,6 +19,8 @@ static const char station_conf[] =
     "product=fx30s\n"
     "# A further file with [slot ...] groups, such as keyline-sim --line writes.\n"
     "%sline=%s\n"
+    "# How many slots stand side by side on the fixture; the window shows them so. Without it: as it fits.\n"
+    "#columns=4\n"
     "\n"
     "[ca]\n"
     "# Where the CA's key is: file (ca/ca.key), or a pkcs11: URI.\n"

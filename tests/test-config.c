@@ -41,7 +41,7 @@ test_whole(void)
 {
     put("station.conf",
         "# a comment\n\n [station] \r\n  name\t=\tLine 4 \nproduct=fx30s\nline=sim/line.conf\n"
-        "[ca]\nkey=pkcs11:token=ca;object=key\npassphrase-file=ca/pass\n"
+        "columns=4\n[ca]\nkey=pkcs11:token=ca;object=key\npassphrase-file=ca/pass\n"
         "[slot 02]\nagent=serial:/dev/ttyS0\nmodem=serial:/dev/ttyS0\n[slot 01]\nagent=tcp:192.168.2.2:5001\n",
         -1);
     g_autofree char *sim = g_build_filename(dir, "sim", NULL);
@@ -54,6 +54,7 @@ test_whole(void)
     g_assert_cmpstr(config->dir, ==, dir);
     g_assert_cmpstr(config->name, ==, "Line 4");
     g_assert_cmpstr(config->product, ==, "fx30s");
+    g_assert_cmpuint(config->columns, ==, 4);
     g_autofree char *line = g_build_filename(dir, "sim/line.conf", NULL);
     g_assert_cmpstr(config->line_file, ==, line);
     g_assert_cmpstr(config->ca_key, ==, "pkcs11:token=ca;object=key");
@@ -112,7 +113,9 @@ test_every_mistake(void)
         {"", "station.conf:1: [station] needs the key 'name'"},
         {"[station]\nname=\nproduct=p\n", "station.conf:2: [station] needs the key 'name'"},
         {"[station]\nname=a\n", "station.conf:1: [station] needs the key 'product'"},
-        {HEAD "nane=x\n", "station.conf:4: unknown key 'nane' in [station]; allowed: name, product, line"},
+        {HEAD "nane=x\n", "station.conf:4: unknown key 'nane' in [station]; allowed: name, product, line, columns"},
+        {HEAD "columns=0\n", "station.conf:4: [station] columns: allowed: a number from 1 to 64"},
+        {HEAD "columns=four\n", "station.conf:4: [station] columns: allowed: a number from 1 to 64"},
         {HEAD "name[de]=x\n", "station.conf:4: unknown key 'name[de]'"},
         {HEAD "[cat]\n", "station.conf:4: unknown group [cat]; allowed: [station], [ca], [slot *]"},
         {HEAD "name=again\n", "station.conf:4: key 'name' in [station] is repeated; it is already in line 2"},
