@@ -3,6 +3,8 @@
 
 static const Case cases[] = {
     {"plain", -1, "+K: 1|+K: 2", -1, {ASK, {GIVE, "\r\n+K: 1\r\n+K: 2\r\n\r\nOK\r\n"}}},
+    {"its last byte comes late", -1, "", -1, {ASK, {GIVE, "\r\nOK\r"}, {GIVE, "\n"}}},
+    {"its last byte never comes", -1, "", -1, {ASK, {GIVE, "\r\nOK\r"}, {SILENCE}}},
     {"torn", -1, "+K: 1", -1, {ASK, {GIVE, "\r"}, {GIVE, "\n+K:"}, {GIVE, " 1\r\n\r\nO"}, {GIVE, "K\r\n"}}},
     {"echo, URCs, strangers",
      -1,

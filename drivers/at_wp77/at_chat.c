@@ -158,20 +158,25 @@ take_bytes(KlAtChat *chat, Reply *reply, const guint8 *bytes, gsize length)
 }
 
 /* Reads until the final result is there, the module asks for text, the reply gets absurdly long, or time is up: reply
- * tells which. FALSE only when the transport fails. */
+ * tells which. A final result whose CR has come and whose LF is still on the wire is waited for: the module counts as
+ * busy until it has sent all of it. FALSE only when the transport fails. */
 static gboolean
 receive(KlAtChat *chat, Reply *reply, KlOp *op, gint64 until_us, GError **error)
 {
     guint8 buffer[512];
+    gssize n = 0;
     while (!reply->finished && !reply->prompted && reply->bytes <= KL_AT_REPLY_MAX) {
-        gssize n = read_some(chat, buffer, sizeof buffer, op, until_us, error);
-        if (n < 0)
-            return FALSE;
-        if (n == 0)
-            break;
+        n = read_some(chat, buffer, sizeof buffer, op, until_us, error);
+        if (n <= 0)
+            return n == 0;
         take_bytes(chat, reply, buffer, (gsize)n);
     }
-    return TRUE;
+    if (!reply->finished || n == 0 || buffer[n - 1] != '\r')
+        return TRUE;
+    n = read_some(chat, buffer, sizeof buffer, op, kl_op_until(op, KL_AT_LINE_END_MS), error);
+    if (n > 0)
+        take_bytes(chat, reply, buffer, (gsize)n);
+    return n >= 0;
 }
 
 /* Sends a command and receives what comes back in time. */

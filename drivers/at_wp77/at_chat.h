@@ -13,6 +13,7 @@ G_BEGIN_DECLS
 #define KL_AT_GRACE_MS 1000     /* at most this long after a timeout, a reply still counts: as late */
 #define KL_AT_PROBE_MS 300      /* for the answer to a bare "AT" */
 #define KL_AT_QUIET_MS 100      /* no byte for this long: the port is quiet */
+#define KL_AT_LINE_END_MS 40    /* for the LF after a final result's CR: adapters hold bytes back for up to 16 ms */
 #define KL_AT_DRAIN_MS 500      /* a port that is never quiet is waited for this long */
 #define KL_AT_PROBES 8          /* times "AT" is sent before the port counts as silent */
 #define KL_AT_SILENT_MAX 3      /* commands in a row without a final result, then the port is dead */
