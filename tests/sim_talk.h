@@ -146,6 +146,16 @@ assert_agent_error(int fd, const char *command, int number)
     assert_answer(fd, command, text);
 }
 
+/* The keyline-sim beside this test. */
+static inline char *
+sim_program(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *self = g_file_read_link("/proc/self/exe", &error);
+    g_autofree char *folder = g_path_get_dirname(self);
+    return g_build_filename(folder, "..", "drivers", "at_wp77", "sim", "keyline-sim", NULL);
+}
+
 /* The first group of a regular expression in an answer. */
 static inline char *
 find(const char *text, const char *expression)

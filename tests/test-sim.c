@@ -251,16 +251,6 @@ test_many(void)
     g_assert_cmpuint(count_fds(), ==, before);
 }
 
-/* The program beside this test. */
-static char *
-program(void)
-{
-    g_autoptr(GError) error = NULL;
-    g_autofree char *self = g_file_read_link("/proc/self/exe", &error);
-    g_autofree char *folder = g_path_get_dirname(self);
-    return g_build_filename(folder, "..", "drivers", "at_wp77", "sim", "keyline-sim", NULL);
-}
-
 static void
 test_program_usage(void)
 {
@@ -271,6 +261,7 @@ test_program_usage(void)
         {"--faults", 0},
         {"--units 2", 2},
         {"--dir /dev/null/line --units 1", 1},
+        {"--dir /dev/null/line", 1},
         {"--dir /tmp --units 2 --fault 1:nonsense", 2},
         {"--dir /tmp --units 2 --speed warp", 2},
         {"--dir /tmp --units 2 --key-ms 5-1", 2},
@@ -279,7 +270,7 @@ test_program_usage(void)
         {"--dir /tmp --units 2 extra", 2},
         {"--no-such-option", 2},
     };
-    g_autofree char *path = program();
+    g_autofree char *path = sim_program();
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autofree char *command = g_strdup_printf("%s %s", path, rows[i].arguments);
         g_autofree char *out = NULL;
@@ -299,7 +290,7 @@ test_program_runs(void)
     g_autofree char *dir = g_dir_make_tmp("kl-sim-XXXXXX", &error);
     g_autofree char *line = g_build_filename(dir, "line.conf", NULL);
     g_autofree char *link = g_build_filename(dir, "slot-03-modem", NULL);
-    g_autofree char *path = program();
+    g_autofree char *path = sim_program();
     const char *const argv[] = {path, "--units", "3",    "--dir",         dir, "--line",
                                 line, "--speed", "fast", "--with-parent", NULL};
     GPid pid = 0;

@@ -13,8 +13,9 @@
 #define KEY_MS_REAL_MAX 1500
 
 typedef struct {
-    char *agent_link;
+    char *agent_link; /* NULL on a bus */
     char *modem_link; /* NULL when there is one port only */
+    char *place;      /* on the bus, or NULL */
     char *unit_dir;   /* of the unit that is in the slot now */
     KlSimUnit *unit;  /* NULL while the slot is empty */
 } Slot;
@@ -35,6 +36,7 @@ slot_free(gpointer data)
     g_clear_pointer(&slot->unit, kl_sim_unit_stop);
     g_free(slot->agent_link);
     g_free(slot->modem_link);
+    g_free(slot->place);
     g_free(slot->unit_dir);
     g_free(slot);
 }
@@ -61,6 +63,9 @@ check_options(const KlSimOptions *options, GError **error)
         wrong = "a time is longer than " G_STRINGIFY(KEY_MS_MAX) " milliseconds";
     else if (keystore != NULL && strcmp(keystore, "iks") != 0 && strcmp(keystore, "software") != 0)
         wrong = "the keystore must be iks or software";
+    else if (options->bus != NULL &&
+             (options->places == NULL || g_strv_length((char **)options->places) < options->units))
+        wrong = "every unit needs a place on the bus";
     if (wrong != NULL)
         g_set_error_literal(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, wrong);
     return wrong == NULL;
@@ -78,6 +83,8 @@ fill_in(KlSimOptions *options, const KlSimOptions *given)
     *options = *given;
     options->dir = NULL;
     options->faults = NULL;
+    options->places = NULL;
+    options->one_port = given->one_port || given->bus != NULL;
     options->late_ms = given->late_ms > 0 ? given->late_ms : KL_SIM_LATE_MS;
     options->reconnect_ms = given->reconnect_ms > 0 ? given->reconnect_ms : KL_SIM_RECONNECT_MS;
     if (given->key_ms_max == 0 && given->real_speed) {
@@ -111,6 +118,7 @@ put_unit(KlSim *sim, Slot *slot, guint index, const GArray *faults, GError **err
             {.options = &sim->options, .index = index, .folder = slot->unit_dir, .pool = sim->pool, .faults = faults},
         .agent_link = slot->agent_link,
         .modem_link = slot->modem_link,
+        .place = slot->place,
     };
     slot->unit = kl_sim_unit_start(&plan, error);
     return slot->unit != NULL;
@@ -123,11 +131,14 @@ unit_dir(const KlSim *sim, guint index)
 }
 
 static void
-add_slots(KlSim *sim)
+add_slots(KlSim *sim, const char *const *places)
 {
     for (guint i = 0; i < sim->options.units; i++) {
         Slot *slot = g_new0(Slot, 1);
-        slot->agent_link = g_strdup_printf("%s/slot-%0*u-agent", sim->dir, (int)sim->digits, i + 1);
+        if (sim->options.bus != NULL)
+            slot->place = g_strdup(places[i]);
+        else
+            slot->agent_link = g_strdup_printf("%s/slot-%0*u-agent", sim->dir, (int)sim->digits, i + 1);
         if (!sim->options.one_port)
             slot->modem_link = g_strdup_printf("%s/slot-%0*u-modem", sim->dir, (int)sim->digits, i + 1);
         slot->unit_dir = unit_dir(sim, i);
@@ -151,7 +162,7 @@ kl_sim_start(const KlSimOptions *options, GError **error)
     if (sim->lock < 0)
         return NULL;
     sim->pool = g_build_filename(sim->dir, "keys", NULL);
-    add_slots(sim);
+    add_slots(sim, options->places);
     for (guint i = 0; i < sim->slots->len; i++)
         if (!put_unit(sim, sim->slots->pdata[i], i, faults->pdata[i], error))
             return NULL;
@@ -177,6 +188,8 @@ char *
 kl_sim_address(const KlSim *sim, guint number, KlSimPortKind kind)
 {
     const Slot *slot = find_slot(sim, number);
+    if (slot->place != NULL)
+        return g_strconcat("usb:", slot->place, NULL);
     gboolean modem = kind == KL_SIM_MODEM && slot->modem_link != NULL;
     return g_strconcat("pty:", modem ? slot->modem_link : slot->agent_link, NULL);
 }

@@ -3,7 +3,7 @@
  * threads for different slots. */
 #pragma once
 
-#include <glib.h>
+#include "drivers/at_wp77/sim/sim_bus.h"
 
 G_BEGIN_DECLS
 
@@ -31,6 +31,9 @@ typedef struct {
     const char *firmware;      /* KL_SIM_FIRMWARE */
     const char *keystore;      /* "iks" or "software"; "iks" */
     const char *key_slot;      /* the slot of a key that is there already; KL_SIM_KEY_SLOT */
+    KlSimBus *bus;             /* units are devices on this bus, which outlives the line; none: bare ptys */
+    const char *const *places; /* with a bus: the port path of each slot. Required */
+    KlSimBusKind kind;         /* with a bus: what they show as, all on one port; KL_SIM_MODULE */
 } KlSimOptions;
 
 typedef struct KlSim KlSim;
@@ -44,8 +47,8 @@ KlSim *kl_sim_start(const KlSimOptions *options, GError **error);
 /* Stops all units, removes their links, frees the line. */
 void kl_sim_stop(KlSim *sim);
 
-/* "pty:/abs/path" of a slot (1..units) for the station; the same for both kinds when there is one port. It stays the
- * same whatever happens to the unit. Free it. */
+/* "pty:/abs/path" or, on a bus, "usb:1-1.4.2" of a slot (1..units) for the station; the same for both kinds when there
+ * is one port. It stays the same whatever happens to the unit. Free it. */
 char *kl_sim_address(const KlSim *sim, guint slot, KlSimPortKind kind);
 
 /* The folder with the state of the unit that is in the slot now. Borrowed until the unit is replaced. */

@@ -1,4 +1,4 @@
-/* keyline-sim: a simulated line of FX30S units. */
+/* keyline-sim: a simulated line of FX30S units, on bare ptys or on a rigged USB bus. */
 #include <glib.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include "drivers/at_wp77/sim/sim.h"
 #include "drivers/at_wp77/sim/sim_control.h"
 #include "drivers/at_wp77/sim/sim_fault.h"
+#include "drivers/at_wp77/sim/sim_hub_run.h"
 
 #define EXIT_FAILED 1
 #define EXIT_USAGE 2
@@ -30,6 +31,10 @@ typedef struct {
     gboolean list_faults;
     gboolean with_parent;
     gboolean control;
+    char *hub;
+    char *hub_power;
+    char *show_as;
+    char **command;
 } Arguments;
 
 static void
@@ -45,6 +50,10 @@ arguments_clear(Arguments *arguments)
     g_free(arguments->model);
     g_free(arguments->keystore);
     g_free(arguments->key_slot);
+    g_free(arguments->hub);
+    g_free(arguments->hub_power);
+    g_free(arguments->show_as);
+    g_strfreev(arguments->command);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Arguments, arguments_clear)
@@ -53,7 +62,7 @@ static gboolean
 parse_arguments(Arguments *arguments, int *argc, char ***argv, GError **error)
 {
     const GOptionEntry entries[] = {
-        {"units", 'n', 0, G_OPTION_ARG_INT, &arguments->units, "How many units (1)", "N"},
+        {"units", 'n', 0, G_OPTION_ARG_INT, &arguments->units, "How many units (1; with --hub: all places)", "N"},
         {"dir", 'd', 0, G_OPTION_ARG_FILENAME, &arguments->dir, "Where the units live", "DIR"},
         {"line", 'l', 0, G_OPTION_ARG_FILENAME, &arguments->line, "Write the slots for the station here", "FILE"},
         {"ports", 0, 0, G_OPTION_ARG_STRING, &arguments->ports, "Ports of a unit: one or two (two)", "HOW"},
@@ -72,6 +81,13 @@ parse_arguments(Arguments *arguments, int *argc, char ***argv, GError **error)
          "NAME"},
         {"control", 0, 0, G_OPTION_ARG_NONE, &arguments->control,
          "Take \"unplug SLOT\", \"plug SLOT [FAULT ...]\" from stdin", NULL},
+        {"hub", 0, 0, G_OPTION_ARG_STRING, &arguments->hub, "Units on a USB bus of hubs on a hub, for COMMAND only",
+         "ROWSxCOLUMNS"},
+        {"hub-power", 0, 0, G_OPTION_ARG_STRING, &arguments->hub_power,
+         "Switching of ports: per-port, ganged, none or pretend (per-port)", "HOW"},
+        {"show-as", 0, 0, G_OPTION_ARG_STRING, &arguments->show_as,
+         "What units on hubs are plugged in as: module, ftdi or cp210x (module)", "HOW"},
+        {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &arguments->command, NULL, "[-- COMMAND ...]"},
         {"with-parent", 0, 0, G_OPTION_ARG_NONE, &arguments->with_parent, "End when the parent process ends", NULL},
         {NULL},
     };
@@ -81,11 +97,13 @@ parse_arguments(Arguments *arguments, int *argc, char ***argv, GError **error)
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, argc, argv, error))
         return FALSE;
-    if (*argc != 1) {
-        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "unexpected argument '%s'", (*argv)[1]);
-        return FALSE;
-    }
-    return TRUE;
+    if ((arguments->hub != NULL) == (arguments->command != NULL))
+        return TRUE;
+    if (arguments->hub != NULL)
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "--hub needs a COMMAND");
+    else
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "unexpected argument '%s'", arguments->command[0]);
+    return FALSE;
 }
 
 static gboolean
@@ -95,15 +113,17 @@ wrong_value(GError **error, const char *option, const char *value, const char *a
     return FALSE;
 }
 
-/* *first is whether the value is `yes`, the first of the two that are allowed. */
+/* *index is the value's in the list, which ends with NULL; it stays as it is when there is no value. */
 static gboolean
-read_choice(const char *option, const char *value, const char *yes, const char *no, gboolean *first, GError **error)
+read_choice(const char *option, const char *value, const char *const *choices, guint *index, GError **error)
 {
-    g_autofree char *allowed = g_strdup_printf("%s or %s", yes, no);
+    g_autofree char *allowed = g_strjoinv(" or ", (char **)choices);
     if (value == NULL)
         return TRUE;
-    *first = strcmp(value, yes) == 0;
-    return *first || strcmp(value, no) == 0 || wrong_value(error, option, value, allowed);
+    for (*index = 0; choices[*index] != NULL; (*index)++)
+        if (strcmp(value, choices[*index]) == 0)
+            return TRUE;
+    return wrong_value(error, option, value, allowed);
 }
 
 static gboolean
@@ -144,9 +164,41 @@ read_options(const Arguments *arguments, KlSimOptions *options, GError **error)
         g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "--dir DIR is needed");
         return FALSE;
     }
-    return read_choice("ports", arguments->ports, "one", "two", &options->one_port, error) &&
-           read_choice("speed", arguments->speed, "real", "fast", &options->real_speed, error) &&
-           read_key_ms(arguments->key_ms, options, error);
+    static const char *const ports[] = {"two", "one", NULL};
+    static const char *const speeds[] = {"fast", "real", NULL};
+    guint one = FALSE;
+    guint real = TRUE;
+    if (!read_choice("ports", arguments->ports, ports, &one, error) ||
+        !read_choice("speed", arguments->speed, speeds, &real, error))
+        return FALSE;
+    options->one_port = one != 0;
+    options->real_speed = real != 0;
+    return read_key_ms(arguments->key_ms, options, error);
+}
+
+static gboolean
+read_hub(const Arguments *arguments, KlSimHubRun *run, GError **error)
+{
+    static const char *const powers[] = {
+        [KL_SIM_HUB_NONE] = "none",
+        [KL_SIM_HUB_GANGED] = "ganged",
+        [KL_SIM_HUB_PER_PORT] = "per-port",
+        [KL_SIM_HUB_PRETEND] = "pretend",
+        NULL,
+    };
+    static const KlSimBusKind kinds[] = {KL_SIM_MODULE, KL_SIM_FTDI, KL_SIM_CP210X};
+    static const char *const kind_names[] = {"module", "ftdi", "cp210x", NULL};
+    guint power = KL_SIM_HUB_PER_PORT;
+    guint kind = 0;
+    if (!kl_sim_hub_parse(arguments->hub, &run->hub, error) ||
+        !read_choice("hub-power", arguments->hub_power, powers, &power, error) ||
+        !read_choice("show-as", arguments->show_as, kind_names, &kind, error))
+        return FALSE;
+    run->power = (KlSimHubPower)power;
+    run->options.kind = kinds[kind];
+    if (run->options.units == 0)
+        run->options.units = run->hub.rows * run->hub.columns;
+    return TRUE;
 }
 
 static int
@@ -194,11 +246,27 @@ serve(const KlSimOptions *options, const Arguments *arguments)
     return 0;
 }
 
+/* What is given on the command line is there again in the second run, inside. */
+static int
+serve_hub(char **given, const KlSimOptions *options, const Arguments *arguments)
+{
+    g_autoptr(GError) error = NULL;
+    KlSimHubRun run = {
+        .options = *options, .line = arguments->line, .control = arguments->control, .command = arguments->command};
+    if (!read_hub(arguments, &run, &error) || !kl_sim_bus_enter(given, &error))
+        return fail(error);
+    if (arguments->with_parent)
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+    int status = kl_sim_hub_run(&run, &error);
+    return status >= 0 ? status : fail(error);
+}
+
 int
 main(int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
-    g_auto(Arguments) arguments = {.units = 1, .seed = 1};
+    g_auto(GStrv) given = g_strdupv(argv);
+    g_auto(Arguments) arguments = {.seed = 1};
     KlSimOptions options;
     if (!parse_arguments(&arguments, &argc, &argv, &error))
         return fail(error);
@@ -209,5 +277,8 @@ main(int argc, char **argv)
     }
     if (!read_options(&arguments, &options, &error))
         return fail(error);
+    if (arguments.hub != NULL)
+        return serve_hub(given, &options, &arguments);
+    options.units = MAX(options.units, 1);
     return serve(&options, &arguments);
 }

@@ -206,6 +206,12 @@ kl_sim_port_unplug(KlSimPort *port)
     port->paced_until_us = 0;
 }
 
+char *
+kl_sim_port_pts(const KlSimPort *port)
+{
+    return kl_sim_wire_name(&port->wire);
+}
+
 KlHostLine *
 kl_sim_port_line(KlSimPort *port)
 {

@@ -21,7 +21,7 @@ typedef void (*KlSimPortHandler)(gpointer data, KlSimPort *port, const char *lin
                                  gpointer out_data, KlSimReply *reply);
 
 typedef struct {
-    const char *link;    /* copied */
+    const char *link;    /* copied; NULL: it is found by kl_sim_port_pts */
     gboolean modem_echo; /* echo is on at power-up, as modems have it */
     gboolean paced;      /* 115200 baud, 8N1, in both directions */
     guint64 random;      /* for noise and delays */
@@ -39,6 +39,9 @@ gboolean kl_sim_port_plug(KlSimPort *port, GError **error);
 
 /* Unplugs it; all that was on its way is lost. */
 void kl_sim_port_unplug(KlSimPort *port);
+
+/* "/dev/pts/7" of a plugged-in port. The caller frees it. */
+char *kl_sim_port_pts(const KlSimPort *port);
 
 /* The line discipline: for kl_host_line_basic, and for unsolicited lines inside an answer. Borrowed. */
 KlHostLine *kl_sim_port_line(KlSimPort *port);

@@ -12,6 +12,7 @@
 #include "drivers/at_wp77/sim/sim_strike.h"
 
 #define PORTS_MAX 2
+#define OWN_FDS 2
 #define READ_POLL_US 1000        /* how often to look whether the station has read an answer */
 #define READ_SETTLE_US 3000      /* bytes need a moment from the master to the slave */
 #define READ_PATIENCE_US 1000000 /* a station that is gone never reads */
@@ -24,6 +25,10 @@ struct KlSimUnit {
     KlSimConsequence consequence; /* of the last command; waits until the port has been served */
     gint64 answered_us;           /* when that command's answer was put on its way */
     gint64 plug_us;               /* when an unplugged unit comes back; 0: it is plugged in */
+    KlSimBus *bus;                /* NULL: it has bare ptys */
+    const char *place;
+    gboolean on_bus;
+    int bus_fd; /* an eventfd: something happened at the place; -1 without a bus */
     int stop_fd;
     pthread_t thread;
     gboolean started;
@@ -48,17 +53,30 @@ handle_command(gpointer data, KlSimPort *port, const char *line, gsize len, KlAg
 }
 
 static gboolean
+plug_into_bus(KlSimUnit *unit, GError **error)
+{
+    g_autofree char *pts = kl_sim_port_pts(unit->ports[0]);
+    const KlSimBusDevice device = {.kind = unit->module->plan.options->kind, .pts = pts};
+    return kl_sim_bus_plug(unit->bus, unit->place, &device, error);
+}
+
+static gboolean
 plug(KlSimUnit *unit, GError **error)
 {
     for (guint i = 0; i < unit->n_ports; i++)
         if (!kl_sim_port_plug(unit->ports[i], error))
             return FALSE;
-    return TRUE;
+    unit->on_bus = unit->bus != NULL && plug_into_bus(unit, error);
+    return unit->bus == NULL || unit->on_bus;
 }
 
+/* The ptys go last: their names may not be another port's while they are on the bus. */
 static void
 unplug(KlSimUnit *unit)
 {
+    if (unit->on_bus)
+        kl_sim_bus_unplug(unit->bus, unit->place);
+    unit->on_bus = FALSE;
     for (guint i = 0; i < unit->n_ports; i++)
         kl_sim_port_unplug(unit->ports[i]);
 }
@@ -88,6 +106,19 @@ come_back(KlSimUnit *unit)
         unplug(unit);
         unit->plug_us = away_until(unit);
     }
+}
+
+/* A hub above, or its port's power, took the unit off the bus. */
+static void
+follow_bus(KlSimUnit *unit)
+{
+    guint64 count = 0;
+    (void)!read(unit->bus_fd, &count, sizeof count);
+    KlSimBusEvent happened = kl_sim_bus_happened(unit->bus, unit->place);
+    if (happened == KL_SIM_BUS_NOTHING)
+        return;
+    unit->consequence.restart = happened == KL_SIM_BUS_CUT;
+    go_away(unit);
 }
 
 static gboolean
@@ -142,16 +173,21 @@ serve(void *data)
     KlSimUnit *unit = data;
     for (;;) {
         act(unit);
-        struct pollfd fds[1 + PORTS_MAX] = {{.fd = unit->stop_fd, .events = POLLIN}};
+        struct pollfd fds[OWN_FDS + PORTS_MAX] = {{.fd = unit->stop_fd, .events = POLLIN},
+                                                  {.fd = unit->bus_fd, .events = POLLIN}};
         for (guint i = 0; i < unit->n_ports; i++)
-            fds[1 + i] =
+            fds[OWN_FDS + i] =
                 (struct pollfd){.fd = kl_sim_port_fd(unit->ports[i]), .events = kl_sim_port_events(unit->ports[i])};
-        if (wait_for(fds, 1 + unit->n_ports, next_due(unit)) < 0)
+        if (wait_for(fds, OWN_FDS + unit->n_ports, next_due(unit)) < 0)
             continue;
         if (fds[0].revents != 0)
             return NULL;
+        if (fds[1].revents != 0) {
+            follow_bus(unit);
+            continue;
+        }
         for (guint i = 0; i < unit->n_ports; i++)
-            if (fds[1 + i].revents & POLLIN)
+            if (fds[OWN_FDS + i].revents & POLLIN)
                 kl_sim_port_receive(unit->ports[i]);
     }
 }
@@ -189,12 +225,25 @@ start_thread(KlSimUnit *unit, GError **error)
     return unit->started;
 }
 
+static gboolean
+watch_bus(KlSimUnit *unit, const KlSimUnitPlan *plan)
+{
+    unit->bus_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (unit->bus_fd < 0)
+        return FALSE;
+    unit->bus = plan->module.options->bus;
+    unit->place = plan->place;
+    kl_sim_bus_watch(unit->bus, unit->place, unit->bus_fd);
+    return TRUE;
+}
+
 KlSimUnit *
 kl_sim_unit_start(const KlSimUnitPlan *plan, GError **error)
 {
     g_autoptr(KlSimUnit) unit = g_new0(KlSimUnit, 1);
+    unit->bus_fd = -1;
     unit->stop_fd = eventfd(0, EFD_CLOEXEC);
-    if (unit->stop_fd < 0) {
+    if (unit->stop_fd < 0 || (plan->place != NULL && !watch_bus(unit, plan))) {
         g_set_error(error, G_IO_ERROR, (int)g_io_error_from_errno(errno), "no eventfd: %s", g_strerror(errno));
         return NULL;
     }
@@ -218,9 +267,14 @@ kl_sim_unit_stop(KlSimUnit *unit)
             ;
         pthread_join(unit->thread, NULL);
     }
+    if (unit->bus != NULL)
+        kl_sim_bus_watch(unit->bus, unit->place, -1);
+    unplug(unit);
     for (guint i = 0; i < unit->n_ports; i++)
         kl_sim_port_free(unit->ports[i]);
     g_clear_pointer(&unit->module, kl_sim_module_free);
+    if (unit->bus_fd >= 0)
+        close(unit->bus_fd);
     if (unit->stop_fd >= 0)
         close(unit->stop_fd);
     g_free(unit);

@@ -9,8 +9,9 @@ typedef struct KlSimUnit KlSimUnit;
 
 typedef struct {
     KlSimModulePlan module;
-    const char *agent_link; /* copied */
+    const char *agent_link; /* copied; NULL on a bus */
     const char *modem_link; /* copied; NULL when there is one port only */
+    const char *place;      /* on the bus of the module's options, or NULL. Borrowed, outlives the unit */
 } KlSimUnitPlan;
 
 /* Opens the unit's ports and starts its thread. A G_IO_ERROR. */

@@ -64,9 +64,9 @@ kl_sim_wire_plug(KlSimWire *wire, const char *link, GError **error)
 {
     char name[64];
     *wire = KL_SIM_WIRE_NONE;
-    if (open_pty(wire, name, sizeof name) && point_link(link, name))
+    if (open_pty(wire, name, sizeof name) && (link == NULL || point_link(link, name)))
         return TRUE;
-    io_failed(error, link);
+    io_failed(error, link != NULL ? link : "pty");
     close_both(wire);
     return FALSE;
 }
@@ -76,8 +76,17 @@ kl_sim_wire_unplug(KlSimWire *wire, const char *link)
 {
     if (wire->master < 0)
         return;
-    unlink(link);
+    if (link != NULL)
+        unlink(link);
     close_both(wire);
+}
+
+char *
+kl_sim_wire_name(const KlSimWire *wire)
+{
+    char name[64] = "";
+    ptsname_r(wire->master, name, sizeof name);
+    return g_strdup(name);
 }
 
 guint

@@ -1,4 +1,4 @@
-/* One end of a cable: a pseudo-terminal behind a link with a stable name. */
+/* One end of a cable: a pseudo-terminal, behind a link with a stable name unless it is found in another way. */
 #pragma once
 
 #include <glib.h>
@@ -12,12 +12,15 @@ typedef struct {
 
 #define KL_SIM_WIRE_NONE ((KlSimWire){.master = -1, .slave = -1})
 
-/* Opens a new pty (raw, non-blocking) and points the link at it, atomically. FALSE with a G_IO_ERROR. */
+/* Opens a new pty (raw, non-blocking) and points the link, if any, at it, atomically. FALSE with a G_IO_ERROR. */
 gboolean kl_sim_wire_plug(KlSimWire *wire, const char *link, GError **error);
 
 /* Removes the link, then closes both ends: whoever has the port open sees a hang-up. The link goes first because the
  * kernel gives the pty's number to the next one that is opened. Does nothing when nothing is plugged in. */
 void kl_sim_wire_unplug(KlSimWire *wire, const char *link);
+
+/* "/dev/pts/7" of what is plugged in. The caller frees it. */
+char *kl_sim_wire_name(const KlSimWire *wire);
 
 /* Bytes that were sent and that the station has not read yet. */
 guint kl_sim_wire_unread(const KlSimWire *wire);
