@@ -11,13 +11,42 @@ struct _KlFormDialog {
     GtkLabel *words;
     GtkSpinner *spinner;
     gboolean ready, busy;
+
+    GTask *question; /* NULL when there is none, or it has ended */
+    KlFormSend send;
+    gboolean binding, open;
 };
 
 G_DEFINE_FINAL_TYPE(KlFormDialog, kl_form_dialog, GTK_TYPE_DIALOG)
 
+/* Closed by a button, or together with its parent. */
+static void
+kl_form_dialog_destroy(GtkWidget *widget)
+{
+    KlFormDialog *dialog = KL_FORM_DIALOG(widget);
+    dialog->open = FALSE;
+    if (dialog->question != NULL && !(dialog->busy && dialog->binding)) {
+        g_autoptr(GTask) question = g_steal_pointer(&dialog->question);
+        g_task_return_new_error(question, G_IO_ERROR, G_IO_ERROR_CANCELLED, "the dialog was closed");
+    }
+    GTK_WIDGET_CLASS(kl_form_dialog_parent_class)->destroy(widget);
+}
+
+static void
+kl_form_dialog_response(GtkDialog *gtk_dialog, int response)
+{
+    KlFormDialog *dialog = KL_FORM_DIALOG(gtk_dialog);
+    if (response != GTK_RESPONSE_ACCEPT)
+        gtk_widget_destroy(GTK_WIDGET(dialog));
+    else if (dialog->question != NULL && !dialog->busy)
+        dialog->send(dialog, dialog->question);
+}
+
 static void
 kl_form_dialog_class_init(KlFormDialogClass *klass)
 {
+    GTK_WIDGET_CLASS(klass)->destroy = kl_form_dialog_destroy;
+    GTK_DIALOG_CLASS(klass)->response = kl_form_dialog_response;
 }
 
 static void
@@ -94,25 +123,6 @@ kl_form_dialog_set_busy(KlFormDialog *dialog, gboolean busy, GtkWidget *focus)
         gtk_widget_grab_focus(focus);
 }
 
-gboolean
-kl_form_dialog_busy(KlFormDialog *dialog)
-{
-    return dialog->busy;
-}
-
-static void
-release_task(gpointer task, GClosure *closure)
-{
-    g_object_unref(task);
-}
-
-void
-kl_form_dialog_on_response(KlFormDialog *dialog, void (*response)(GtkDialog *dialog, int response, gpointer task),
-                           GTask *task)
-{
-    g_signal_connect_data(dialog, "response", G_CALLBACK(response), task, release_task, 0);
-}
-
 void
 kl_form_dialog_tell(KlFormDialog *dialog, const char *words)
 {
@@ -127,4 +137,68 @@ kl_form_dialog_tell_error(KlFormDialog *dialog, const GError *error)
     g_message("%s: %s", kl_error_name(code), error->message);
     g_autofree char *words = g_strdup_printf("%s\n%s", _(kl_error_words(code)), _(kl_error_remedy(code)));
     kl_form_dialog_tell(dialog, words);
+}
+
+/* --- a question --- */
+
+void
+kl_form_dialog_ask(KlFormDialog *dialog, GTask *question, KlFormSend send, gboolean binding)
+{
+    dialog->question = question;
+    dialog->send = send;
+    dialog->binding = binding;
+    dialog->open = TRUE;
+    gtk_widget_show_all(GTK_WIDGET(dialog));
+}
+
+gboolean
+kl_form_dialog_is_open(KlFormDialog *dialog)
+{
+    return dialog->open;
+}
+
+static void
+on_worked(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(KlFormDialog) dialog = data;
+    g_autoptr(GError) error = NULL;
+    g_task_propagate_boolean(G_TASK(result), &error);
+    kl_form_dialog_settle(dialog, error, NULL);
+}
+
+void
+kl_form_dialog_work(KlFormDialog *dialog, GTaskThreadFunc work, gpointer data, GDestroyNotify free_data,
+                    GAsyncReadyCallback done)
+{
+    kl_form_dialog_set_busy(dialog, TRUE, NULL);
+    g_autoptr(GTask) task = g_task_new(g_task_get_source_object(dialog->question), NULL,
+                                       done != NULL ? done : on_worked, g_object_ref(dialog));
+    g_task_set_task_data(task, data, free_data);
+    g_task_run_in_thread(task, work);
+}
+
+GTask *
+kl_form_dialog_take(KlFormDialog *dialog)
+{
+    GTask *question = g_steal_pointer(&dialog->question);
+    if (dialog->open)
+        gtk_widget_destroy(GTK_WIDGET(dialog));
+    return question;
+}
+
+void
+kl_form_dialog_settle(KlFormDialog *dialog, const GError *error, GtkWidget *focus)
+{
+    if (dialog->question == NULL)
+        return;
+    if (error != NULL && dialog->open) {
+        kl_form_dialog_set_busy(dialog, FALSE, focus);
+        kl_form_dialog_tell_error(dialog, error);
+        return;
+    }
+    g_autoptr(GTask) question = kl_form_dialog_take(dialog);
+    if (error == NULL)
+        g_task_return_boolean(question, TRUE);
+    else
+        g_task_return_error(question, g_error_copy(error));
 }

@@ -9,15 +9,14 @@
 #include "station/error.h"
 #include "station/supervisor.h"
 
-/* A question under way: the data of the GTask that it ends. */
+/* What is asked; belongs to its dialog. */
 typedef struct {
-    KlFormDialog *dialog; /* NULL when it was closed */
+    KlFormDialog *dialog;
     GtkEntry *pin;
     GtkEntry *reason; /* NULL: none is asked for */
     char *act;
     char *subject;
     char *who;
-    char *given_reason;
     gint64 pause_until_us; /* monotonic */
     guint timer;           /* counts a pause down, or 0 */
     gboolean no_pin;
@@ -31,8 +30,13 @@ ask_free(gpointer data)
     g_free(ask->act);
     g_free(ask->subject);
     g_free(ask->who);
-    g_free(ask->given_reason);
     g_free(ask);
+}
+
+static Ask *
+ask_of(gpointer dialog)
+{
+    return g_object_get_data(G_OBJECT(dialog), "kl-ask");
 }
 
 /* What is about to be done, in words. */
@@ -73,15 +77,6 @@ update_ready(Ask *ask)
                                               (ask->reason == NULL || reason != NULL));
 }
 
-static void
-close_dialog(Ask *ask)
-{
-    GtkWidget *dialog = GTK_WIDGET(ask->dialog);
-    ask->dialog = NULL;
-    g_clear_handle_id(&ask->timer, g_source_remove);
-    gtk_widget_destroy(dialog);
-}
-
 static gboolean
 count_down(gpointer data)
 {
@@ -118,6 +113,7 @@ begin_pause(Ask *ask, guint seconds)
 typedef struct {
     KlSecret *pin;
     char *who, *act;
+    char *reason; /* or NULL */
     guint pause_s;
 } Check;
 
@@ -128,6 +124,7 @@ check_free(gpointer data)
     kl_secret_free(check->pin);
     g_free(check->who);
     g_free(check->act);
+    g_free(check->reason);
     g_free(check);
 }
 
@@ -145,55 +142,49 @@ check_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cance
 
 /* The PIN was right. The act is kept before it is done: what can't be kept is not done. */
 static void
-keep_act(GTask *task, Ask *ask)
+keep_act(GTask *question, const Ask *ask, const Check *check)
 {
     GError *error = NULL;
-    gboolean kept = kl_session_record_act(g_task_get_source_object(task), "supervisor", ask->act, ask->subject,
-                                          ask->given_reason, &error);
-    close_dialog(ask);
-    if (kept)
-        g_task_return_boolean(task, TRUE);
+    g_task_set_task_data(question, g_strdup(check->reason), g_free);
+    if (kl_session_record_act(g_task_get_source_object(question), "supervisor", ask->act, ask->subject, check->reason,
+                              &error))
+        g_task_return_boolean(question, TRUE);
     else
-        g_task_return_error(task, error);
+        g_task_return_error(question, error);
 }
 
 static void
 on_checked(GObject *source, GAsyncResult *result, gpointer data)
 {
-    g_autoptr(GTask) task = data;
+    g_autoptr(KlFormDialog) dialog = data;
     g_autoptr(GError) error = NULL;
-    Ask *ask = g_task_get_task_data(task);
+    Ask *ask = ask_of(dialog);
     const Check *check = g_task_get_task_data(G_TASK(result));
-    gboolean right = g_task_propagate_boolean(G_TASK(result), &error);
-    if (ask->dialog == NULL)
+    if (!kl_form_dialog_is_open(dialog))
         return;
-    if (right) {
-        keep_act(task, ask);
+    if (!g_task_propagate_boolean(G_TASK(result), &error)) {
+        kl_form_dialog_settle(dialog, error, GTK_WIDGET(ask->pin));
+        if (g_error_matches(error, KL_ERROR, KL_ERROR_PIN_PAUSED))
+            begin_pause(ask, check->pause_s);
         return;
     }
-    kl_form_dialog_set_busy(ask->dialog, FALSE, GTK_WIDGET(ask->pin));
-    if (g_error_matches(error, KL_ERROR, KL_ERROR_PIN_PAUSED))
-        begin_pause(ask, check->pause_s);
-    else
-        kl_form_dialog_tell_error(ask->dialog, error);
+    g_autoptr(GTask) question = kl_form_dialog_take(dialog);
+    keep_act(question, ask, check);
 }
 
 static void
-check_pin(GTask *task, Ask *ask)
+send(KlFormDialog *dialog, GTask *question)
 {
-    g_free(ask->given_reason);
-    ask->given_reason = reason_text(ask);
+    const Ask *ask = ask_of(dialog);
     KlSecret *pin = kl_secret_entry_take(ask->pin);
     if (pin == NULL)
         return;
-    kl_form_dialog_set_busy(ask->dialog, TRUE, NULL);
     Check *check = g_new0(Check, 1);
     check->pin = pin;
     check->who = g_strdup(ask->who);
     check->act = g_strdup(ask->act);
-    g_autoptr(GTask) work = g_task_new(g_task_get_source_object(task), NULL, on_checked, g_object_ref(task));
-    g_task_set_task_data(work, check, check_free);
-    g_task_run_in_thread(work, check_in_thread);
+    check->reason = reason_text(ask);
+    kl_form_dialog_work(dialog, check_in_thread, check, check_free, on_checked);
 }
 
 /* --- is there a PIN at all --- */
@@ -212,11 +203,11 @@ look_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancel
 static void
 on_looked(GObject *source, GAsyncResult *result, gpointer data)
 {
-    g_autoptr(GTask) task = data;
+    g_autoptr(KlFormDialog) dialog = data;
     g_autoptr(GError) error = NULL;
-    Ask *ask = g_task_get_task_data(task);
+    Ask *ask = ask_of(dialog);
     gboolean has = g_task_propagate_boolean(G_TASK(result), &error);
-    if (has || ask->dialog == NULL)
+    if (has || !kl_form_dialog_is_open(dialog))
         return;
     if (error == NULL)
         kl_fail(&error, KL_ERROR_PIN_MISSING, "no supervisor's PIN was set");
@@ -231,28 +222,9 @@ on_looked(GObject *source, GAsyncResult *result, gpointer data)
 /* --- the dialog --- */
 
 static void
-on_response(GtkDialog *dialog, int response, gpointer data)
+on_destroy(GtkWidget *dialog, Ask *ask)
 {
-    GTask *task = data;
-    Ask *ask = g_task_get_task_data(task);
-    if (response == GTK_RESPONSE_ACCEPT) {
-        check_pin(task, ask);
-        return;
-    }
-    close_dialog(ask);
-    g_task_return_new_error(task, G_IO_ERROR, G_IO_ERROR_CANCELLED, "the dialog was closed");
-}
-
-/* The window that the dialog belongs to went away, and the dialog with it. */
-static void
-on_destroy(GtkWidget *dialog, gpointer data)
-{
-    Ask *ask = g_task_get_task_data(data);
-    if (ask->dialog == NULL)
-        return;
-    ask->dialog = NULL;
     g_clear_handle_id(&ask->timer, g_source_remove);
-    g_task_return_new_error(data, G_IO_ERROR, G_IO_ERROR_CANCELLED, "the dialog was closed");
 }
 
 static void
@@ -277,13 +249,12 @@ void
 kl_pin_ask(GtkWindow *parent, KlSession *session, const char *act, const char *subject, gboolean with_reason,
            GAsyncReadyCallback done, gpointer data)
 {
-    GTask *task = g_task_new(session, NULL, done, data);
     Ask *ask = g_new0(Ask, 1);
-    g_task_set_task_data(task, ask, ask_free);
     ask->act = g_strdup(act);
     ask->subject = g_strdup(subject);
     ask->who = g_strdup(kl_session_operator(session));
     ask->dialog = KL_FORM_DIALOG(kl_form_dialog_new(parent, act_words(act), _("C_onfirm")));
+    g_object_set_data_full(G_OBJECT(ask->dialog), "kl-ask", ask, ask_free);
     if (subject != NULL) {
         GtkWidget *what = gtk_label_new(subject);
         g_object_set(what, "xalign", 0.0, "wrap", TRUE, "wrap-mode", PANGO_WRAP_WORD_CHAR, "max-width-chars", 50, NULL);
@@ -291,10 +262,9 @@ kl_pin_ask(GtkWindow *parent, KlSession *session, const char *act, const char *s
     }
     add_fields(ask, with_reason);
     update_ready(ask);
-    g_signal_connect(ask->dialog, "destroy", G_CALLBACK(on_destroy), task);
-    kl_form_dialog_on_response(ask->dialog, on_response, task);
-    gtk_widget_show_all(GTK_WIDGET(ask->dialog));
-    g_autoptr(GTask) look = g_task_new(session, NULL, on_looked, g_object_ref(task));
+    g_signal_connect(ask->dialog, "destroy", G_CALLBACK(on_destroy), ask);
+    kl_form_dialog_ask(ask->dialog, g_task_new(session, NULL, done, data), send, FALSE);
+    g_autoptr(GTask) look = g_task_new(session, NULL, on_looked, g_object_ref(ask->dialog));
     g_task_run_in_thread(look, look_in_thread);
 }
 
@@ -303,8 +273,7 @@ kl_pin_ask_finish(GAsyncResult *result, char **reason, GError **error)
 {
     if (!g_task_propagate_boolean(G_TASK(result), error))
         return FALSE;
-    Ask *ask = g_task_get_task_data(G_TASK(result));
     if (reason != NULL)
-        *reason = g_steal_pointer(&ask->given_reason);
+        *reason = g_strdup(g_task_get_task_data(G_TASK(result)));
     return TRUE;
 }

@@ -125,8 +125,8 @@ visit_entry(const UiWidget *widget, guint depth, gpointer data)
 {
     Search *search = data;
     AtspiRole role = role_of(widget);
-    if ((role != ATSPI_ROLE_TEXT && role != ATSPI_ROLE_PASSWORD_TEXT) || !has_name(widget, role, search->name) ||
-        !ui_widget_has_state(widget, ATSPI_STATE_SHOWING))
+    if ((role != ATSPI_ROLE_TEXT && role != ATSPI_ROLE_PASSWORD_TEXT && role != ATSPI_ROLE_SPIN_BUTTON) ||
+        !has_name(widget, role, search->name) || !ui_widget_has_state(widget, ATSPI_STATE_SHOWING))
         return FALSE;
     take(search, widget);
     return TRUE;
