@@ -89,6 +89,8 @@ kl_signer_local_new(const KlCa *ca)
 {
     LocalSigner *signer = g_new0(LocalSigner, 1);
     signer->base.klass = &klass;
+    /* A token's session signs one thing at a time. */
+    signer->base.parallel = ca->sign_failure == KL_ERROR_TOKEN_FAILED ? 1 : 0;
     signer->ca = ca;
     return &signer->base;
 }

@@ -86,6 +86,8 @@ add_identifier(GString *sql, GArray *values, const char *identifier, const char 
     if (strlen(identifier) >= PREFIX_MIN) {
         add_condition(sql, values, " UNION SELECT number FROM jobs WHERE id >= ?", kl_text(lower));
         add_condition(sql, values, " AND id < ?", kl_text(last));
+        add_condition(sql, values, " UNION SELECT number FROM jobs WHERE batch >= ?", kl_text(lower));
+        add_condition(sql, values, " AND batch < ?", kl_text(last));
     }
     add_condition(sql, values, " UNION SELECT number FROM jobs WHERE imei = ?", kl_text(identifier));
     add_condition(sql, values, " UNION SELECT number FROM jobs WHERE fsn = ?", kl_text(identifier));
@@ -108,6 +110,13 @@ add_conditions(GString *sql, GArray *values, const KlRecordFilter *filter)
         add_condition(sql, values, "AND operator = ? ", kl_text(filter->operator_id));
     if (filter->work_order != NULL)
         add_condition(sql, values, "AND work_order = ? ", kl_text(filter->work_order));
+    if (filter->batch != NULL) {
+        /* Always a range, which means the index; a beginning that is too short ends where it begins. */
+        gboolean prefix = strlen(filter->batch) >= PREFIX_MIN;
+        add_condition(sql, values, "AND batch >= lower(?) ", kl_text(filter->batch));
+        add_condition(sql, values, prefix ? "AND batch < lower(?) || char(0x10ffff) " : "AND batch <= lower(?) ",
+                      kl_text(filter->batch));
+    }
     if (filter->outcome != NULL)
         add_condition(sql, values, "AND outcome = ? ", kl_text(filter->outcome));
     if (filter->from_us != 0)

@@ -108,7 +108,7 @@ deliver(gpointer data)
     case KL_EVENT_STEP_END:
         return G_SOURCE_REMOVE;
     case KL_EVENT_PRESENCE:
-        change_presence(session, (guint)index, card, event->present);
+        change_presence(session, (guint)index, card, event->plug != 0);
         break;
     case KL_EVENT_JOB_END:
         end_job(session, card, event);

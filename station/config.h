@@ -6,10 +6,28 @@
 G_BEGIN_DECLS
 
 typedef struct {
-    char *name;  /* "01", from [slot 01] */
-    char *agent; /* address, see KlTransportOpen */
-    char *modem; /* address or NULL */
+    char *name;        /* "01", from [slot 01]; "A07", the seventh place of [hub A] */
+    char *agent;       /* address, see KlTransportOpen; "usb:1-1.4.2" for a slot known by its hub port */
+    char *modem;       /* address or NULL */
+    int hub;           /* index into KlConfig.hubs, or -1 */
+    guint row, column; /* its place on that hub, from 0 */
 } KlSlotConfig;
+
+/* A fixture whose slots stand in rows and columns. */
+typedef struct {
+    char *name; /* "A", from [hub A] */
+    char *path; /* hub port path of the hub itself */
+    guint rows, columns;
+} KlHubConfig;
+
+/* Rows, and columns, of a hub at most. */
+#define KL_HUB_SIDE_MAX 16
+
+/* A USB id; product 0 with any_product: all of the vendor's. */
+typedef struct {
+    guint16 vendor, product;
+    gboolean any_product;
+} KlUsbId;
 
 typedef struct {
     char *dir;             /* the station folder, absolute */
@@ -19,17 +37,28 @@ typedef struct {
     guint columns;         /* [station] columns: of the fixture, 1..64, for the window; 0: as it fits */
     char *ca_key;          /* [ca] key: "file" (ca/ca.key) or a pkcs11: URI */
     char *passphrase_file; /* [ca] passphrase-file: absolute, or NULL: ask */
-    GPtrArray *slots;      /* KlSlotConfig, sorted by name */
+    GPtrArray *slots;      /* KlSlotConfig: those without a hub by name, then the hubs' in reading order */
+    GPtrArray *hubs;       /* KlHubConfig, in the order of the file */
+    GArray *usb_modules;   /* [usb] modules: KlUsbId, besides those that the driver knows */
+    GArray *usb_adapters;  /* [usb] adapters: the same */
+    guint power_cycles; /* [recovery] power-cycles: how often a job may switch its unit's port off and on; 0: never */
 } KlConfig;
 
 /* station.conf:
  *   [station] name=        1..64 characters, for records
  *             product=     products/PRODUCT.conf: 1..64 of [A-Za-z0-9_.-]
- *             line=        optional: a further file, with [slot ...] groups only
+ *             line=        optional: a further file, with [slot ...] and [hub ...] groups only
  *   [ca]      key=         optional: "file" (the default) or a pkcs11: URI
  *             passphrase-file=  optional
- *   [slot NN] agent=       NN: 1..32 of [A-Za-z0-9_.-]; serial:PATH, pty:PATH or tcp:HOST:PORT
- *             modem=       optional, the same kinds; may be the same as agent
+ *   [slot NN] agent=       NN: 1..32 of [A-Za-z0-9_.-]; serial:PATH, pty:PATH, tcp:HOST:PORT or
+ * usb:PORTPATH[#INTERFACE] usb=         instead of agent: usb=1-1.4.2 is agent=usb:1-1.4.2 modem=       optional, the
+ * same kinds; may be the same as agent [hub A]   path=        A: 1..16 of [A-Za-z0-9_-]; the hub's own port path,
+ * "1-1"; "usb1": ports of the computer itself rows=, columns=  1..16 each; slots are named A01, A02, ... in reading
+ * order (A001 where over 99) ports=       optional: the port of each place in reading order, below path, separated by
+ * ';': "1.1;1.2;-"
+ *                          ("-": no slot there); default: 1;2;3;...
+ *   [usb]     modules=, adapters=  optional: further USB ids, separated by ';': "1199:9091;1199:*"
+ *   [recovery] power-cycles=  optional: 0..3, default 0
  * Relative paths count from the folder of the file that they stand in. No two slots share a port.
  */
 
@@ -37,10 +66,22 @@ typedef struct {
  * line and what is allowed: unknown groups and keys, duplicate slots, addresses without a known scheme are all errors.
  */
 KlConfig *kl_config_load(const char *dir, GError **error);
+/* The same, with the file at path in the place of DIR/station.conf: to try what is about to be written there. */
+KlConfig *kl_config_load_file(const char *dir, const char *path, GError **error);
 void kl_config_free(KlConfig *config);
 
 /* Borrowed, or NULL with SLOT_UNKNOWN. */
 const KlSlotConfig *kl_config_slot(const KlConfig *config, const char *name, GError **error);
+
+/* Whether a hub may have that name. */
+gboolean kl_hub_name_valid(const char *name);
+
+/* The name of the slot at that place, from 0, of a hub with so many places: "A07". The caller frees. */
+char *kl_hub_slot_name(const char *hub, guint places, guint place);
+
+/* The port path of a slot's address: "1-1.4.2" of "usb:1-1.4.2#3"; NULL for other addresses, and for NULL. The caller
+ * frees. */
+char *kl_slot_usb_path(const char *address);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlConfig, kl_config_free)
 

@@ -63,6 +63,15 @@ kl_error_kind(KlErrorCode code)
     return info(code)->kind;
 }
 
+gboolean
+kl_error_stops_line(KlErrorCode code)
+{
+    if (code == KL_ERROR_PORT_DENIED || code == KL_ERROR_PORT_MODEM_MANAGER)
+        return FALSE;
+    KlErrorKind kind = kl_error_kind(code);
+    return kind == KL_ERROR_KIND_STATION || kind == KL_ERROR_KIND_BUG;
+}
+
 const char *
 kl_error_words(KlErrorCode code)
 {

@@ -32,6 +32,10 @@ int kl_error_from_name(const char *name);
 /* What kind of failure a code is. */
 KlErrorKind kl_error_kind(KlErrorCode code);
 
+/* Whether a job that ends with it stops the line: the station's fault, and a mistake of ours, would meet the next unit
+ * too; a port that may not be used is its slot's trouble alone. */
+gboolean kl_error_stops_line(KlErrorCode code);
+
 /* One sentence for the operator. Static. */
 const char *kl_error_words(KlErrorCode code);
 

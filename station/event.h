@@ -11,8 +11,11 @@ typedef enum {
     KL_EVENT_STEP_BEGIN, /* step, step_title, n, m, attempt are set */
     KL_EVENT_PROGRESS,   /* fraction of the whole job, 0..1 */
     KL_EVENT_STEP_END,   /* outcome and code of that attempt */
-    KL_EVENT_PRESENCE,   /* present is set: the slot's port appeared or went away; told once at the start, too */
-    KL_EVENT_JOB_END,    /* record is set; comes only after the record's commit was tried */
+    KL_EVENT_PRESENCE,   /* plug is set: something was plugged into the slot, or taken out; told once at the start, too,
+                            and also while a job runs. Something new in the place of something else is told as two: 0,
+                            then the new one */
+    KL_EVENT_JOB_END,    /* record and plug are set; comes only after the record's commit was tried. A PRESENCE that is
+                            told after it happened after it */
 } KlEventType;
 
 typedef struct {
@@ -25,7 +28,8 @@ typedef struct {
     guint n, m;       /* step n of m */
     guint attempt;
     double fraction;
-    gboolean present;
+    guint64 plug; /* PRESENCE: what is plugged in (see KlTransportPlug). JOB_END: what the verdict is about: what was
+                     plugged in when the unit was last talked to; 0 when it was gone by then */
     KlOutcome outcome;
     char *code;       /* error name, or NULL */
     KlUnit *unit;     /* or NULL */
@@ -35,7 +39,7 @@ typedef struct {
 KlEvent *kl_event_new(KlEventType type, const char *slot, const char *job);
 void kl_event_free(KlEvent *event);
 
-/* Takes the event over. Called on the slot's worker thread: hand it on and return. */
+/* Takes the event over. Called on threads of the line, for one slot with one event at a time: hand it on and return. */
 typedef void (*KlEventSink)(KlEvent *event, gpointer data);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlEvent, kl_event_free)

@@ -5,12 +5,6 @@
 
 #define TRANSCRIPT_MAX (256 * 1024)
 
-/* A step's place in the progress of the whole job. */
-typedef struct {
-    const KlJob *job;
-    const KlStep *step;
-} ProgressContext;
-
 KlEvent *
 kl_job_event(const KlJob *job, KlEventType type)
 {
@@ -29,23 +23,31 @@ kl_job_verifies_only(const KlJob *job)
     return job->record->already_provisioned;
 }
 
+void
+kl_job_add_store_time(KlJob *job, gint64 us)
+{
+    job->store_us += us;
+    if (job->op != NULL)
+        kl_op_extend(job->op, us);
+}
+
 static double
-weight_before(const KlStep *step)
+weight_before(guint place)
 {
     double weight = 0;
-    for (const KlStep *s = kl_job_steps; s < step; s++)
-        weight += s->weight;
+    for (guint i = 0; i < place; i++)
+        weight += kl_job_steps[i].weight;
     return weight;
 }
 
 static void
 step_progress(double fraction, gpointer data)
 {
-    const ProgressContext *context = data;
-    double total = weight_before(kl_job_steps + kl_job_n_steps);
-    g_autoptr(KlEvent) event = kl_job_event(context->job, KL_EVENT_PROGRESS);
-    event->fraction = (weight_before(context->step) + context->step->weight * CLAMP(fraction, 0, 1)) / total;
-    kl_job_emit(context->job, g_steal_pointer(&event));
+    const KlJob *job = data;
+    double done = weight_before(job->place) + kl_job_steps[job->place].weight * CLAMP(fraction, 0, 1);
+    g_autoptr(KlEvent) event = kl_job_event(job, KL_EVENT_PROGRESS);
+    event->fraction = done / weight_before(kl_job_n_steps);
+    kl_job_emit(job, g_steal_pointer(&event));
 }
 
 static void
@@ -54,7 +56,7 @@ emit_step(const KlJob *job, KlEventType type, const KlStep *step, guint attempt,
     g_autoptr(KlEvent) event = kl_job_event(job, type);
     event->step = g_strdup(step->id);
     event->step_title = g_strdup(step->title);
-    event->n = (guint)(step - kl_job_steps) + 1;
+    event->n = job->place + 1;
     event->m = kl_job_n_steps;
     event->attempt = attempt;
     event->outcome = outcome;
@@ -74,23 +76,22 @@ note_failure(KlJob *job, KlStepResult *result, const GError *failure)
     kl_transcript_note(job->transcript, "%s: %s", result->code, result->detail);
 }
 
-static gboolean
-worth_retrying(const GError *failure)
+gboolean
+kl_job_worth_retrying(const GError *failure)
 {
     KlErrorCode code = kl_error_code(failure);
-    return code != KL_ERROR_CANCELLED && kl_error_kind(code) == KL_ERROR_KIND_RETRY;
+    return code != KL_ERROR_CANCELLED && code != KL_ERROR_UNIT_REMOVED && kl_error_kind(code) == KL_ERROR_KIND_RETRY;
 }
 
 /* The step's own work under its limits. A contested IMEI stops a unit at its next step. */
 static gboolean
 run_limited(KlJob *job, const KlStep *step, KlOp *op, GError **error)
 {
-    ProgressContext context = {job, step};
     op->deadline_us = g_get_monotonic_time() + step->timeout_s * G_USEC_PER_SEC;
     op->cancel = step->flags & (KL_STEP_NO_RETURN | KL_STEP_CLEANUP) ? NULL : job->cancel;
     op->transcript = job->transcript;
-    op->progress = step_progress;
-    op->progress_data = &context;
+    op->progress = step->weight > 0 ? step_progress : NULL;
+    op->progress_data = job;
 
     if (!(step->flags & KL_STEP_CLEANUP)) {
         if (!kl_op_check(op, error))
@@ -113,8 +114,10 @@ run_attempt(KlJob *job, const KlStep *step, guint attempt, GError **error)
 
     emit_step(job, KL_EVENT_STEP_BEGIN, step, attempt, KL_OUTCOME_RUNNING, NULL);
     kl_transcript_note(job->transcript, "step %s, attempt %u", step->id, attempt);
+    job->op = &op;
     gboolean ok = run_limited(job, step, &op, &failure);
-    if (!ok && (step->flags & KL_STEP_DEVICE) && job->record->unit != NULL && worth_retrying(failure))
+    job->op = NULL;
+    if (!ok && (step->flags & KL_STEP_DEVICE) && job->record->unit != NULL && kl_job_worth_retrying(failure))
         kl_job_recover(job, &failure);
 
     result->step = g_strdup(step->id);
@@ -135,6 +138,26 @@ run_attempt(KlJob *job, const KlStep *step, guint attempt, GError **error)
     return ok;
 }
 
+/* The last resort before the failure counts, as often as it may be tried. That it did not help does not change what the
+ * job failed of; that another unit was found, or the operator has stopped it, does. */
+static gboolean
+power_cycle(KlJob *job, const KlStep *step, GError **failure)
+{
+    while (kl_job_may_power_cycle(job, step, *failure)) {
+        g_autoptr(GError) trouble = NULL;
+        if (run_attempt(job, &kl_job_power_step, ++job->power_cycles, &trouble))
+            return TRUE;
+        KlErrorCode code = kl_error_code(trouble);
+        if (code == KL_ERROR_CANCELLED || code == KL_ERROR_UNIT_CHANGED || code == KL_ERROR_UNIT_REMOVED) {
+            g_clear_error(failure);
+            *failure = g_steal_pointer(&trouble);
+        }
+        if (kl_error_kind(code) == KL_ERROR_KIND_STATION)
+            return FALSE;
+    }
+    return FALSE;
+}
+
 static gboolean
 run_step(KlJob *job, const KlStep *step, GError **error)
 {
@@ -142,7 +165,8 @@ run_step(KlJob *job, const KlStep *step, GError **error)
         g_autoptr(GError) failure = NULL;
         if (run_attempt(job, step, attempt, &failure))
             return TRUE;
-        if (attempt > step->retries || !worth_retrying(failure)) {
+        gboolean again = attempt <= step->retries && kl_job_worth_retrying(failure);
+        if (!again && !power_cycle(job, step, &failure)) {
             g_propagate_error(error, g_steal_pointer(&failure));
             return FALSE;
         }
@@ -165,6 +189,7 @@ run_steps(KlJob *job)
 {
     for (guint i = 0; i < kl_job_n_steps; i++) {
         const KlStep *step = &kl_job_steps[i];
+        job->place = i;
         if (job->failure != NULL && !(step->flags & KL_STEP_CLEANUP))
             continue;
         if (step->needed != NULL && !step->needed(job))
@@ -216,6 +241,7 @@ emit_end(const KlJob *job)
     g_autoptr(KlEvent) event = kl_job_event(job, KL_EVENT_JOB_END);
     event->outcome = job->record->outcome;
     event->code = g_strdup(job->record->code);
+    event->plug = job->verdict_plug;
     event->record = kl_record_copy(job->record);
     g_clear_pointer(&event->record->transcript, g_free);
     kl_job_emit(job, g_steal_pointer(&event));
@@ -237,8 +263,11 @@ kl_job_run(const KlBench *bench, const char *slot, const KlPorts *ports, const K
         .record = record,
         .transcript = kl_transcript_new(TRANSCRIPT_MAX),
         .start_us = g_get_monotonic_time(),
+        .plug_us = g_get_monotonic_time(),
     };
 
+    kl_job_look(&job);
+    job.verdict_plug = job.tried_plug = job.plug;
     kl_job_emit(&job, kl_job_event(&job, KL_EVENT_JOB_BEGIN));
     if (KL_JOB_STORE(&job, job_begin, record, &job.failure)) {
         run_steps(&job);

@@ -1,9 +1,11 @@
 /* A job: one attempt on one unit, from start until its record commits. */
 #pragma once
 
+#include "station/bus.h"
 #include "station/claims.h"
 #include "station/driver.h"
 #include "station/event.h"
+#include "station/gate.h"
 #include "station/pki.h"
 #include "station/signer.h"
 #include "station/step.h"
@@ -17,13 +19,23 @@ typedef struct {
     const char *program; /* version */
     const KlDriver *driver;
     KlTransportOpen open_transport;
-    KlTransportPresent transport_present;
+    KlTransportPlug plug;
+    KlBus *bus;         /* NULL: no slot is known by its hub port */
+    guint power_cycles; /* how often a job may switch its unit's port off and on */
     const KlProfile *profile;
-    KlSigner *signer;
+    KlSigner *signer; /* NULL, as pki, until the station is unlocked: no job is started before */
     KlPki *pki;
+    KlGate *signing; /* to the signer; NULL: it takes any number of calls at once */
     KlStore *store;
     KlClaims *claims; /* which slot works on which IMEI */
 } KlBench;
+
+/* Whether jobs may be started. From any thread. */
+static inline gboolean
+kl_bench_unlocked(const KlBench *bench)
+{
+    return g_atomic_pointer_get((KlSigner **)&bench->signer) != NULL;
+}
 
 /* What is wanted of one job. A copy is taken. */
 typedef struct {

@@ -1,12 +1,12 @@
 /* The job's connection to its unit: made, made anew, and held to the unit that the job is about. */
 #include "station/job_steps.h"
 
-/* A unit that restarts takes its port away for some seconds, and then can't tell yet who it is for some more. */
-#define PORT_AWAY_MS 5000
+/* A unit that was just put in: its port appears, udev sets it up, the unit starts until it can tell who it is. */
+#define APPEAR_MS 5000
+#define SETTLE_US (2 * G_USEC_PER_SEC)
 #define STARTING_MS 15000
 #define PORT_PAUSE_MS 50
 #define STARTING_PAUSE_MS 500
-#define RECOVER_TIMEOUT_US (20 * G_USEC_PER_SEC)
 
 /* Waits; an operation that is stopped wakes at once. */
 static gboolean
@@ -22,30 +22,109 @@ pause_for(const KlOp *op, guint ms, GError **error)
     return kl_op_check(op, error);
 }
 
-gboolean
-kl_job_connect(KlJob *job, KlOp *op, GError **error)
+void
+kl_job_look(KlJob *job)
+{
+    guint64 plug = job->bench->plug(job->ports->agent);
+    if (plug == job->plug)
+        return;
+    job->plug = plug;
+    job->plug_us = g_get_monotonic_time();
+    job->had_plug = job->had_plug || plug != 0;
+}
+
+/* A unit that was never identified is whatever was last tried. */
+void
+kl_job_settle_plug(KlJob *job)
+{
+    guint64 plug = job->record->unit != NULL ? job->unit_plug : job->tried_plug;
+    kl_job_look(job);
+    job->verdict_plug = plug == job->plug ? plug : 0;
+}
+
+/* There was something in the slot, and it is gone. */
+static gboolean
+vanished(const KlJob *job)
+{
+    return job->record->unit != NULL || (job->had_plug && job->plug == 0);
+}
+
+/* How long, from the beginning of connecting, a port that can't be opened may yet become one that can; 0: it will not.
+ * A unit that restarts takes its port away for a while, and then can't tell yet who it is. */
+static guint
+patience_ms(const KlJob *job, KlErrorCode code)
+{
+    guint restart_ms = job->bench->profile->restart_seconds * 1000;
+    switch (code) {
+    case KL_ERROR_PORT_MISSING:
+        return vanished(job) ? restart_ms : APPEAR_MS;
+    case KL_ERROR_UNIT_STARTING:
+        return vanished(job) ? restart_ms + STARTING_MS : STARTING_MS;
+    default:
+        return 0;
+    }
+}
+
+/* Udev may still be at work on a port that has just come: it is nobody's for a moment, or a prober's. */
+static gboolean
+settles(const KlJob *job, KlErrorCode code)
+{
+    return (code == KL_ERROR_PORT_DENIED || code == KL_ERROR_PORT_BUSY) &&
+           g_get_monotonic_time() < job->plug_us + SETTLE_US;
+}
+
+/* Opens the unit's ports, waiting for what is just coming back. What is plugged in is looked at after each opening: a
+ * unit that talks over it afterwards is the one that was plugged in then. A failure, though, is about what was plugged
+ * in before, too. */
+static gboolean
+open_device(KlJob *job, KlOp *op, GError **error)
 {
     const KlDriver *driver = job->bench->driver;
-    gint64 away_until_us = kl_op_until(op, PORT_AWAY_MS);
-    /* Given up while there is still time to say so. */
-    gint64 starting_until_us = kl_op_until(op, STARTING_MS) - STARTING_PAUSE_MS * G_TIME_SPAN_MILLISECOND;
+    gint64 from_us = g_get_monotonic_time();
     kl_job_disconnect(job);
     for (;;) {
         g_autoptr(GError) failure = NULL;
+        kl_job_look(job);
+        guint64 before = job->plug;
         job->device = driver->open(job->ports, job->bench->open_transport, op, &failure);
+        kl_job_look(job);
+        job->tried_plug = job->plug == before ? before : 0;
         if (job->device != NULL)
             return TRUE;
         KlErrorCode code = kl_error_code(failure);
-        gint64 now = g_get_monotonic_time();
-        gboolean away = code == KL_ERROR_PORT_MISSING && now < away_until_us;
-        gboolean starting = code == KL_ERROR_UNIT_STARTING && now < starting_until_us;
-        if (!away && !starting) {
+        guint pause_ms = code == KL_ERROR_UNIT_STARTING ? STARTING_PAUSE_MS : PORT_PAUSE_MS;
+        gint64 until_us = from_us + patience_ms(job, code) * G_TIME_SPAN_MILLISECOND;
+        gint64 next_us = g_get_monotonic_time() + pause_ms * G_TIME_SPAN_MILLISECOND;
+        /* Given up while there is still time to say why. */
+        gboolean in_time = op->deadline_us == 0 || next_us < op->deadline_us;
+        if (!in_time || (next_us > until_us && !settles(job, code))) {
             g_propagate_error(error, g_steal_pointer(&failure));
             return FALSE;
         }
-        if (!pause_for(op, away ? PORT_PAUSE_MS : STARTING_PAUSE_MS, error))
+        if (!pause_for(op, pause_ms, error))
             return FALSE;
     }
+}
+
+/* A port that is missing after it was there: somebody has pulled the unit out. */
+static void
+say_removed(const KlJob *job, GError **failure)
+{
+    if (kl_error_code(*failure) != KL_ERROR_PORT_MISSING || !vanished(job))
+        return;
+    g_autoptr(GError) was = g_steal_pointer(failure);
+    kl_fail(failure, KL_ERROR_UNIT_REMOVED, "nothing came back in its place: %s", was->message);
+}
+
+gboolean
+kl_job_connect(KlJob *job, KlOp *op, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    if (open_device(job, op, &failure))
+        return TRUE;
+    say_removed(job, &failure);
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
 }
 
 void
@@ -63,9 +142,12 @@ check_same_unit(KlJob *job, KlOp *op, gboolean *restarted, GError **error)
     g_autoptr(KlUnit) unit = job->bench->driver->identify(job->device, op, error);
     if (unit == NULL)
         return FALSE;
-    if (!kl_unit_same(unit, known))
-        return kl_fail(error, KL_ERROR_UNIT_CHANGED, "the slot holds IMEI %s, FSN %s; it was IMEI %s, FSN %s",
-                       unit->imei, unit->fsn, known->imei, known->fsn);
+    if (!kl_unit_same(unit, known)) {
+        KlErrorCode code = job->plug == job->unit_plug ? KL_ERROR_UNIT_CHANGED : KL_ERROR_UNIT_REMOVED;
+        return kl_fail(error, code, "the slot holds IMEI %s, FSN %s; it was IMEI %s, FSN %s", unit->imei, unit->fsn,
+                       known->imei, known->fsn);
+    }
+    job->unit_plug = job->plug;
     *restarted = g_strcmp0(unit->boot_id, known->boot_id) != 0;
     if (*restarted) {
         kl_transcript_note(job->transcript, "the unit restarted: boot id %s, was %s", unit->boot_id, known->boot_id);
@@ -95,28 +177,39 @@ kl_job_ensure_connected(KlJob *job, KlOp *op, GError **error)
     return job->record->unit != NULL ? kl_job_same_unit(job, op, error) : kl_job_connect(job, op, error);
 }
 
+gboolean
+kl_job_reconnect(KlJob *job, gboolean *restarted, GError **error)
+{
+    guint limit_ms = job->bench->profile->restart_seconds * 1000 + STARTING_MS;
+    KlOp op = {.deadline_us = g_get_monotonic_time() + limit_ms * G_TIME_SPAN_MILLISECOND,
+               .cancel = job->cancel,
+               .transcript = job->transcript};
+    *restarted = FALSE;
+    if (open_device(job, &op, error) && (job->record->unit == NULL || check_same_unit(job, &op, restarted, error)))
+        return TRUE;
+    kl_job_disconnect(job);
+    return FALSE;
+}
+
 void
 kl_job_recover(KlJob *job, GError **failure)
 {
-    KlOp op = {.deadline_us = g_get_monotonic_time() + RECOVER_TIMEOUT_US,
-               .cancel = job->cancel,
-               .transcript = job->transcript};
     g_autofree char *was = g_strdup((*failure)->message);
     g_autoptr(GError) trouble = NULL;
-    gboolean restarted = FALSE;
+    gboolean restarted;
 
     kl_transcript_note(job->transcript, "connecting anew after: %s", was);
-    if (kl_job_connect(job, &op, &trouble) && check_same_unit(job, &op, &restarted, &trouble)) {
+    if (kl_job_reconnect(job, &restarted, &trouble)) {
         if (!restarted)
             return;
         g_clear_error(failure);
         kl_fail(failure, KL_ERROR_UNIT_RESTARTED, "the unit restarted: %s", was);
         return;
     }
-    kl_job_disconnect(job);
+    say_removed(job, &trouble);
     kl_transcript_note(job->transcript, "the unit did not come back: %s", trouble->message);
-    if (kl_error_code(trouble) == KL_ERROR_UNIT_CHANGED) {
-        g_clear_error(failure);
-        kl_fail(failure, KL_ERROR_UNIT_CHANGED, "after \"%s\": %s", was, trouble->message);
-    }
+    if (kl_job_worth_retrying(trouble))
+        return;
+    g_clear_error(failure);
+    kl_fail(failure, kl_error_code(trouble), "after \"%s\": %s", was, trouble->message);
 }

@@ -54,5 +54,7 @@ const char *
 kl_step_title(const char *id)
 {
     guint place = kl_step_place(id);
+    if (g_str_equal(id, kl_job_power_step.id))
+        return kl_job_power_step.title;
     return place != G_MAXUINT ? kl_job_steps[place].title : id;
 }

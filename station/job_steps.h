@@ -1,4 +1,4 @@
-/* Inside a job: what its steps share. Private to job.c, job_steps.c and steps_*.c. */
+/* Inside a job: what its steps share. Private to job*.c and steps_*.c. */
 #pragma once
 
 #include "station/job.h"
@@ -26,9 +26,18 @@ struct KlJob {
     KlTranscript *transcript;
     gint64 start_us; /* monotonic */
     gint64 store_us; /* spent in the store so far */
+    guint place;     /* of the running step in kl_job_steps */
+    KlOp *op;        /* of the running attempt, or NULL */
 
-    KlDevice *device; /* NULL: not connected */
-    gboolean claimed; /* this slot works on the unit's IMEI */
+    KlDevice *device;     /* NULL: not connected */
+    guint64 plug;         /* what was plugged in when the job last looked */
+    guint64 tried_plug;   /* what the last opening was about; 0: nothing, or that changed meanwhile */
+    gint64 plug_us;       /* monotonic: since when */
+    gboolean had_plug;    /* something was, at some time */
+    guint64 unit_plug;    /* the plug under which the unit was identified */
+    guint64 verdict_plug; /* what the verdict is about */
+    guint power_cycles;   /* how often its port was switched off and on, or was to be */
+    gboolean claimed;     /* this slot works on the unit's IMEI */
     KlUnitState *state;
     gboolean reprovision; /* key and certificate are being replaced */
     KlKeyPlan key_plan;
@@ -42,13 +51,19 @@ struct KlJob {
 extern const KlStep kl_job_steps[];
 extern const guint kl_job_n_steps;
 
+/* Not one of the steps: done between two attempts at one, with a result of its own. In job_power.c. */
+extern const KlStep kl_job_power_step;
+
+/* Adds time to the account of the store. It is not held against the running attempt. */
+void kl_job_add_store_time(KlJob *job, gint64 us);
+
 /* Calls a store method and adds its time to the job's account. */
 #define KL_JOB_STORE(job, method, ...)                                                                                 \
     ({                                                                                                                 \
         gint64 store_from_us = g_get_monotonic_time();                                                                 \
         typeof((job)->bench->store->klass->method((job)->bench->store, __VA_ARGS__)) store_result =                    \
             (job)->bench->store->klass->method((job)->bench->store, __VA_ARGS__);                                      \
-        (job)->store_us += g_get_monotonic_time() - store_from_us;                                                     \
+        kl_job_add_store_time((job), g_get_monotonic_time() - store_from_us);                                          \
         store_result;                                                                                                  \
     })
 
@@ -56,20 +71,40 @@ extern const guint kl_job_n_steps;
 KlEvent *kl_job_event(const KlJob *job, KlEventType type);
 void kl_job_emit(const KlJob *job, KlEvent *event);
 
+/* Whether another attempt could end otherwise. A unit that was pulled out is not waited for twice. */
+gboolean kl_job_worth_retrying(const GError *failure);
+
+/* Looks what is plugged in now. In job_connect.c, as the next seven. */
+void kl_job_look(KlJob *job);
 /* Opens the unit's ports, waiting for a port that is just coming back and for a unit that is still starting. Closes an
- * open device first. In job_connect.c, as the next four. */
+ * open device first. UNIT_REMOVED when something was plugged in, and nothing is any more. */
 gboolean kl_job_connect(KlJob *job, KlOp *op, GError **error);
 /* The same unless the unit is connected: a failed attempt may not have got it back. Once the job is about a unit, it is
  * that one or UNIT_CHANGED. */
 gboolean kl_job_ensure_connected(KlJob *job, KlOp *op, GError **error);
 /* Asks, also when it is connected, whether the unit is still the one that the job is about: where nobody talked to it
- * for a while, before something is done to it that can't be undone. UNIT_CHANGED, and the errors of connecting. */
+ * for a while, before something is done to it that can't be undone. UNIT_CHANGED; UNIT_REMOVED when another one was
+ * seen to be plugged in; the errors of connecting. */
 gboolean kl_job_same_unit(KlJob *job, KlOp *op, GError **error);
 void kl_job_disconnect(KlJob *job);
-
+/* Connects anew outside of the step's time limit: the unit may take the product's restart-seconds to be there again,
+ * and then some to start. Once the job is about a unit, makes sure that it is that one. Otherwise fails as
+ * kl_job_same_unit, but with PORT_MISSING when nothing came back; not connected then. */
+gboolean kl_job_reconnect(KlJob *job, gboolean *restarted, GError **error);
 /* After a failed attempt: connects anew and makes sure that it is still the same unit. When it is another, or has
  * restarted, or does not come back, that explains the failure better and takes the place of *failure. */
 void kl_job_recover(KlJob *job, GError **failure);
+
+/* Whether the failure that would end the step may have the unit's port switched off and on. In job_power.c. */
+gboolean kl_job_may_power_cycle(const KlJob *job, const KlStep *step, const GError *failure);
+
+/* The signer's methods of these names, each in its turn (CANCELLED while it waits). In job_sign.c. */
+gboolean kl_job_self_test(KlJob *job, KlOp *op, GError **error);
+gboolean kl_job_lookup(KlJob *job, const KlIssueRequest *request, KlCertificate **found, KlOp *op, GError **error);
+KlCertificate *kl_job_issue(KlJob *job, const KlIssueRequest *request, KlOp *op, GError **error);
+
+/* Settles what the verdict is about, for JOB_END: the plug of the unit, 0 when that is gone by now. */
+void kl_job_settle_plug(KlJob *job);
 
 /* Writes the job's outcome, so far as it is known, into its record. */
 void kl_job_settle(KlJob *job);
@@ -90,6 +125,7 @@ gboolean kl_step_register(KlJob *job, KlOp *op, GError **error);
 gboolean kl_step_lock(KlJob *job, KlOp *op, GError **error);
 gboolean kl_step_disconnect(KlJob *job, KlOp *op, GError **error);
 gboolean kl_step_record(KlJob *job, KlOp *op, GError **error);
+gboolean kl_step_power_cycle(KlJob *job, KlOp *op, GError **error);
 
 /* Decides about the key on the module by what it says and what the store knows; fills job->key. */
 gboolean kl_job_plan_key(KlJob *job, KlOp *op, GError **error);

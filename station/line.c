@@ -2,8 +2,12 @@
 
 #include <pthread.h>
 
+#include "station/lookout.h"
+
 struct KlLine {
     GPtrArray *slots; /* KlSlot */
+    KlLookout *lookout;
+    const KlBench *bench;
     KlEventSink sink;
     gpointer sink_data;
 
@@ -12,13 +16,11 @@ struct KlLine {
     gboolean closing;     /* being freed: its slots may not be touched any more */
 };
 
-/* A port that may not be opened is that slot's trouble alone; every other error of the station, and a mistake of ours,
- * would meet the next unit too. */
 static gboolean
 stops_the_line(const KlEvent *event)
 {
-    return event->type == KL_EVENT_JOB_END && event->outcome == KL_OUTCOME_ERROR &&
-           g_strcmp0(event->code, kl_error_name(KL_ERROR_PORT_DENIED)) != 0;
+    return event->type == KL_EVENT_JOB_END && event->code != NULL &&
+           kl_error_stops_line((KlErrorCode)kl_error_from_name(event->code));
 }
 
 static void
@@ -33,16 +35,35 @@ pass_event(KlEvent *event, gpointer data)
     line->sink(event, line->sink_data);
 }
 
+static void
+look(gpointer data)
+{
+    const KlLine *line = data;
+    for (guint i = 0; i < line->slots->len; i++)
+        kl_slot_look(g_ptr_array_index(line->slots, i));
+}
+
+/* On the bus's thread. */
+static void
+poke(gpointer lookout)
+{
+    kl_lookout_poke(lookout);
+}
+
 KlLine *
 kl_line_new(const KlConfig *config, const KlBench *bench, KlEventSink sink, gpointer sink_data)
 {
     KlLine *line = g_new0(KlLine, 1);
+    line->bench = bench;
     line->sink = sink;
     line->sink_data = sink_data;
     pthread_mutex_init(&line->lock, NULL);
     line->slots = g_ptr_array_new_with_free_func((GDestroyNotify)kl_slot_free);
     for (guint i = 0; i < config->slots->len; i++)
         g_ptr_array_add(line->slots, kl_slot_new(g_ptr_array_index(config->slots, i), bench, pass_event, line));
+    line->lookout = kl_lookout_new(look, line);
+    if (bench->bus != NULL)
+        bench->bus->klass->watch(bench->bus, poke, line->lookout);
     return line;
 }
 
@@ -55,6 +76,9 @@ kl_line_free(KlLine *line)
     line->closing = TRUE;
     pthread_mutex_unlock(&line->lock);
     kl_line_stop_all(line);
+    if (line->bench->bus != NULL)
+        line->bench->bus->klass->watch(line->bench->bus, NULL, NULL);
+    kl_lookout_free(line->lookout);
     g_ptr_array_unref(line->slots);
     pthread_mutex_destroy(&line->lock);
     g_free(line);
@@ -81,6 +105,8 @@ start_locked(KlLine *line, const char *name, const KlJobRequest *request, GError
     KlSlot *slot = kl_line_slot(line, name, error);
     if (slot == NULL)
         return FALSE;
+    if (!kl_bench_unlocked(line->bench))
+        return kl_fail(error, KL_ERROR_PASSPHRASE_MISSING, "slot %s", name);
     if (line->stopped != NULL)
         return kl_fail(error, KL_ERROR_STATION_STOPPED, "stopped by %s", line->stopped);
     return kl_slot_start(slot, request, error);
@@ -110,6 +136,12 @@ kl_line_resume(KlLine *line)
     pthread_mutex_lock(&line->lock);
     line->stopped = NULL;
     pthread_mutex_unlock(&line->lock);
+}
+
+void
+kl_line_poke(KlLine *line)
+{
+    kl_lookout_poke(line->lookout);
 }
 
 void

@@ -20,6 +20,13 @@ kl_op_until(const KlOp *op, guint timeout_ms)
 }
 
 void
+kl_op_extend(KlOp *op, gint64 by_us)
+{
+    if (op->deadline_us != 0)
+        op->deadline_us += by_us;
+}
+
+void
 kl_op_progress(const KlOp *op, double fraction)
 {
     if (op->progress != NULL)

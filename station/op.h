@@ -23,6 +23,9 @@ gboolean kl_op_check(const KlOp *op, GError **error);
 /* The earlier of now + timeout_ms and the operation's deadline, as g_get_monotonic_time(). */
 gint64 kl_op_until(const KlOp *op, guint timeout_ms);
 
+/* Moves the deadline by time that was spent on something which it does not bound. */
+void kl_op_extend(KlOp *op, gint64 by_us);
+
 /* Reports the fraction done, 0..1. */
 void kl_op_progress(const KlOp *op, double fraction);
 

@@ -32,6 +32,7 @@ kl_outcome_of(KlErrorCode code)
         return KL_OUTCOME_TIMEOUT;
     case KL_ERROR_CANCELLED:
     case KL_ERROR_INTERRUPTED:
+    case KL_ERROR_UNIT_REMOVED:
         return KL_OUTCOME_ABORTED;
     default:
         break;

@@ -23,6 +23,9 @@ typedef struct {
     char **models;   /* models=, required: accepted models, exact */
     char **firmware; /* firmware=, default "*": accepted firmware, patterns with * (at most 4 in each) and ? */
 
+    guint restart_seconds; /* restart-seconds=, 1..120, default 20: how long a unit that vanishes in mid-job may take to
+                              come back before it counts as pulled out */
+
     /* [id] */
     KlIdRule id_rule;        /* rule=fsn|imei|label|sequence, default fsn */
     char *id_pattern;        /* pattern=, required with sequence, else refused: one %u or %0Nu, "FX30-%06u" */

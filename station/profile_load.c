@@ -20,6 +20,7 @@ static const KlKeyRule rules[] = {
     {"product", "driver", FALSE},
     {"product", "models", TRUE},
     {"product", "firmware", FALSE},
+    {"product", "restart-seconds", FALSE},
     {"id", "rule", FALSE},
     {"id", "pattern", FALSE},
     {"id", "label", FALSE},
@@ -142,7 +143,7 @@ read_product(KlProfile *profile, const Reader *reader)
         if (count_char(profile->firmware[i], '*') > STARS_MAX)
             return kl_keyfile_fail(AT(reader, "product", "firmware"), "allowed: at most %d * in a pattern", STARS_MAX);
     }
-    return TRUE;
+    return read_number(reader, "product", "restart-seconds", 20, 1, 120, &profile->restart_seconds);
 }
 
 /* The length of a "%u" or "%0Nu" at the start of text, or 0. *digits is N, 0 without one. */

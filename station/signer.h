@@ -41,6 +41,7 @@ typedef struct {
 
 struct KlSigner {
     const KlSignerClass *klass;
+    guint parallel; /* how many calls it works on at once; 0: any number. Who calls, sees to it */
 };
 
 G_END_DECLS

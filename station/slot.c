@@ -5,9 +5,6 @@
 
 #include "station/queue.h"
 
-/* How often an idle slot looks whether its port is there. */
-#define PRESENCE_POLL_US (200 * G_TIME_SPAN_MILLISECOND)
-
 struct KlSlot {
     KlSlotConfig config;
     const KlBench *bench;
@@ -15,7 +12,10 @@ struct KlSlot {
     gpointer sink_data;
     KlQueue *orders; /* Order */
     pthread_t thread;
-    gboolean present, presence_told; /* the worker's own */
+
+    pthread_mutex_t telling; /* one event at a time; taken before the lock. Guards the next two */
+    guint64 plug;            /* as told */
+    gboolean plug_told;
 
     pthread_mutex_t lock; /* guards what follows */
     gboolean busy;
@@ -54,33 +54,60 @@ order_new(const KlJobRequest *request, GCancellable *cancel)
     return order;
 }
 
+static void
+tell_plug(KlSlot *slot, guint64 plug)
+{
+    KlEvent *event = kl_event_new(KL_EVENT_PRESENCE, slot->config.name, NULL);
+    event->plug = plug;
+    slot->plug = plug;
+    slot->plug_told = TRUE;
+    slot->sink(event, slot->sink_data);
+}
+
+/* With the telling lock held. That something was taken out is told even when nobody looked before the next thing was
+ * in. */
+static void
+look(KlSlot *slot)
+{
+    guint64 plug = slot->bench->plug(slot->config.agent);
+    if (slot->plug_told && plug == slot->plug)
+        return;
+    if (slot->plug_told && plug != 0 && slot->plug != 0)
+        tell_plug(slot, 0);
+    tell_plug(slot, plug);
+}
+
+void
+kl_slot_look(KlSlot *slot)
+{
+    pthread_mutex_lock(&slot->telling);
+    look(slot);
+    pthread_mutex_unlock(&slot->telling);
+}
+
 /* The slot is free for the next job from the moment that its JOB_END goes out, so that the receiver may start one at
  * once. */
+static void
+set_free(KlSlot *slot)
+{
+    pthread_mutex_lock(&slot->lock);
+    slot->busy = FALSE;
+    g_clear_object(&slot->cancel);
+    pthread_mutex_unlock(&slot->lock);
+}
+
+/* Who gets a JOB_END knows what is plugged in then: whatever is told later happened later. */
 static void
 pass_event(KlEvent *event, gpointer data)
 {
     KlSlot *slot = data;
+    pthread_mutex_lock(&slot->telling);
     if (event->type == KL_EVENT_JOB_END) {
-        pthread_mutex_lock(&slot->lock);
-        slot->busy = FALSE;
-        g_clear_object(&slot->cancel);
-        pthread_mutex_unlock(&slot->lock);
+        look(slot);
+        set_free(slot);
     }
     slot->sink(event, slot->sink_data);
-}
-
-/* Tells when a unit's port comes or goes between two jobs. */
-static void
-watch_presence(KlSlot *slot)
-{
-    gboolean present = slot->bench->transport_present(slot->config.agent);
-    if (slot->presence_told && present == slot->present)
-        return;
-    slot->presence_told = TRUE;
-    slot->present = present;
-    KlEvent *event = kl_event_new(KL_EVENT_PRESENCE, slot->config.name, NULL);
-    event->present = present;
-    slot->sink(event, slot->sink_data);
+    pthread_mutex_unlock(&slot->telling);
 }
 
 static void
@@ -96,12 +123,9 @@ static void *
 work(void *data)
 {
     KlSlot *slot = data;
-    while (!kl_queue_closed(slot->orders)) {
-        watch_presence(slot);
-        Order *order = kl_queue_pop(slot->orders, g_get_monotonic_time() + PRESENCE_POLL_US);
-        if (order != NULL)
-            run_order(slot, order);
-    }
+    for (Order *order = kl_queue_pop(slot->orders, G_MAXINT64); order != NULL;
+         order = kl_queue_pop(slot->orders, G_MAXINT64))
+        run_order(slot, order);
     return NULL;
 }
 
@@ -116,6 +140,7 @@ kl_slot_new(const KlSlotConfig *config, const KlBench *bench, KlEventSink sink, 
     slot->sink = sink;
     slot->sink_data = sink_data;
     slot->orders = kl_queue_new(order_free);
+    pthread_mutex_init(&slot->telling, NULL);
     pthread_mutex_init(&slot->lock, NULL);
     int failed = pthread_create(&slot->thread, NULL, work, slot);
     if (failed != 0)
@@ -133,6 +158,7 @@ kl_slot_free(KlSlot *slot)
     pthread_join(slot->thread, NULL);
     kl_queue_free(slot->orders);
     pthread_mutex_destroy(&slot->lock);
+    pthread_mutex_destroy(&slot->telling);
     g_clear_object(&slot->cancel);
     g_free(slot->config.name);
     g_free(slot->config.agent);

@@ -24,6 +24,11 @@ gboolean kl_slot_start(KlSlot *slot, const KlJobRequest *request, GError **error
  * return. */
 void kl_slot_stop(KlSlot *slot);
 
+/* Looks what is plugged in, and tells it when it is something else than before. Told apart from the slot's other
+ * events: no two of them are passed at once, and before a JOB_END is passed the slot looks by itself. From any thread,
+ * but not from the event sink. */
+void kl_slot_look(KlSlot *slot);
+
 /* TRUE from kl_slot_start until its JOB_END is sent. */
 gboolean kl_slot_busy(KlSlot *slot);
 

@@ -13,6 +13,7 @@
 #include "certs/subject.h"
 #include "db/store_sqlite.h"
 #include "drivers/at_wp77/transport.h"
+#include "drivers/at_wp77/usb_bus.h"
 #include "drivers/at_wp77/wp77.h"
 #include "station/log.h"
 #include "station/station_private.h"
@@ -24,11 +25,19 @@ typedef struct {
     const char *name;
     const KlDriver *driver;
     KlTransportOpen open_transport;
-    KlTransportPresent transport_present;
+    KlTransportPlug plug;
+    KlBus *(*open_bus)(const KlConfig *config, GError **error);
 } DriverEntry;
 
+static KlBus *
+open_usb_bus(const KlConfig *config, GError **error)
+{
+    const KlUsbRules rules = {config->usb_modules, config->usb_adapters};
+    return kl_usb_bus_new(&rules, error);
+}
+
 static const DriverEntry drivers[] = {
-    {"at_wp77", &kl_wp77_driver, kl_transport_open, kl_transport_present},
+    {"at_wp77", &kl_wp77_driver, kl_transport_open, kl_transport_plug, open_usb_bus},
 };
 
 struct KlStation {
@@ -36,11 +45,14 @@ struct KlStation {
     KlProfile *profile;
     KlStore *store;
     int lock_fd; /* -1: reading only */
+    const DriverEntry *driver;
+    KlBus *bus; /* NULL until it is asked for */
     KlCa *ca;
     KlSigner *signer;
     KlPki *pki;
+    KlGate *signing;
     KlClaims *claims;
-    KlBench bench; /* driver and open_transport from the start, the rest when unlocked */
+    KlBench bench;
 };
 
 char *
@@ -172,6 +184,35 @@ open_store(KlStation *station, KlStationMode mode, GError **error)
     return TRUE;
 }
 
+/* What jobs work with, but for what they get when the station is unlocked. */
+static void
+fill_bench(KlStation *station)
+{
+    station->claims = kl_claims_new();
+    station->bench = (KlBench){
+        .station = station->config->name,
+        .program = KL_PROGRAM_VERSION,
+        .driver = station->driver->driver,
+        .open_transport = station->driver->open_transport,
+        .plug = station->driver->plug,
+        .power_cycles = station->config->power_cycles,
+        .profile = station->profile,
+        .store = station->store,
+        .claims = station->claims,
+    };
+}
+
+static gboolean
+has_usb_slots(const KlConfig *config)
+{
+    for (guint i = 0; i < config->slots->len; i++) {
+        const KlSlotConfig *slot = g_ptr_array_index(config->slots, i);
+        if (g_str_has_prefix(slot->agent, "usb:"))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 KlStation *
 kl_station_open(const char *dir, KlStationMode mode, const char *product, GError **error)
 {
@@ -184,15 +225,21 @@ kl_station_open(const char *dir, KlStationMode mode, const char *product, GError
         kl_station_load_profile(station->config->dir, product != NULL ? product : station->config->product, error);
     if (station->profile == NULL)
         return NULL;
-    const DriverEntry *driver = find_driver(station->profile->driver, error);
-    if (driver == NULL)
+    station->driver = find_driver(station->profile->driver, error);
+    if (station->driver == NULL)
         return NULL;
-    station->bench.driver = driver->driver;
-    station->bench.open_transport = driver->open_transport;
-    station->bench.transport_present = driver->transport_present;
     if (mode == KL_STATION_RUN && !take_over(station, error))
         return NULL;
-    return open_store(station, mode, error) ? g_steal_pointer(&station) : NULL;
+    if (!open_store(station, mode, error))
+        return NULL;
+    fill_bench(station);
+    /* Who only looks at records needs no bus. */
+    if (mode == KL_STATION_RUN && has_usb_slots(station->config)) {
+        station->bench.bus = kl_station_bus(station, error);
+        if (station->bench.bus == NULL)
+            return NULL;
+    }
+    return g_steal_pointer(&station);
 }
 
 void
@@ -204,8 +251,10 @@ kl_station_free(KlStation *station)
         station->signer->klass->free(station->signer);
     if (station->pki != NULL)
         station->pki->klass->free(station->pki);
+    g_clear_pointer(&station->signing, kl_gate_free);
     g_clear_pointer(&station->ca, kl_ca_free);
     g_clear_pointer(&station->claims, kl_claims_free);
+    g_clear_pointer(&station->bus, kl_bus_free);
     g_clear_pointer(&station->store, kl_store_free);
     g_clear_pointer(&station->profile, kl_profile_free);
     g_clear_pointer(&station->config, kl_config_free);
@@ -244,7 +293,29 @@ kl_station_open_reader(const KlStation *station, GError **error)
 const KlBench *
 kl_station_bench(const KlStation *station)
 {
-    return station->signer != NULL ? &station->bench : NULL;
+    return &station->bench;
+}
+
+gboolean
+kl_station_unlocked(const KlStation *station)
+{
+    return kl_bench_unlocked(&station->bench);
+}
+
+KlBus *
+kl_station_open_bus(const KlConfig *config, const KlProfile *profile, GError **error)
+{
+    const DriverEntry *driver = find_driver(profile->driver, error);
+    return driver != NULL ? driver->open_bus(config, error) : NULL;
+}
+
+KlBus *
+kl_station_bus(KlStation *station, GError **error)
+{
+    if (station->bus != NULL)
+        return station->bus;
+    station->bus = station->driver->open_bus(station->config, error);
+    return station->bus;
 }
 
 KlCa *
@@ -302,14 +373,11 @@ kl_station_unlock(KlStation *station, const KlSecret *passphrase, GError **error
     station->ca = g_steal_pointer(&ca);
     station->signer = signer;
     station->pki = pki;
-    station->claims = kl_claims_new();
-    station->bench.station = station->config->name;
-    station->bench.program = KL_PROGRAM_VERSION;
-    station->bench.profile = station->profile;
-    station->bench.signer = signer;
     station->bench.pki = pki;
-    station->bench.store = station->store;
-    station->bench.claims = station->claims;
+    station->signing = kl_gate_new(signer->parallel);
+    station->bench.signing = station->signing;
+    /* Last: who sees it sees the rest, also from another thread. */
+    g_atomic_pointer_set(&station->bench.signer, signer);
     return TRUE;
 }
 

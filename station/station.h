@@ -41,11 +41,23 @@ gboolean kl_station_unlock(KlStation *station, const KlSecret *passphrase, GErro
 /* Whether the passphrase has to come from a person: there is a CA, and nothing configured opens it. */
 gboolean kl_station_needs_passphrase(const KlStation *station);
 
-/* What jobs work with. NULL until unlocked. Borrowed. */
+gboolean kl_station_unlocked(const KlStation *station);
+
+/* What jobs work with. Borrowed. */
 const KlBench *kl_station_bench(const KlStation *station);
+
+/* The USB bus; opened when it is first asked for; in RUN mode at once when a slot is known by its hub port. BUS_FAILED.
+ * Borrowed. */
+KlBus *kl_station_bus(KlStation *station, GError **error);
 
 /* Opens the slot's ports, asks who is there, closes them. For listings. */
 KlUnit *kl_station_look(const KlStation *station, const KlSlotConfig *slot, GCancellable *cancel, GError **error);
+
+/* Puts a fixture into station.conf: group is one [hub NAME] group, as kl_teach_text makes it. It takes the place of the
+ * group of that name, or comes last; comments and all else stay. The new file is tried before it replaces the old one,
+ * and stays when the power goes. It counts from the next open. As with kl_station_set_product, who calls it holds the
+ * station's lock (RUN mode). CONFIG_INVALID (ports or names that other slots have, too), STATION_DENIED, STORE_*. */
+gboolean kl_station_set_fixture(const char *dir, const char *group, GError **error);
 
 /* --- the products --- */
 

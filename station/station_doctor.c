@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "db/store_sqlite.h"
+#include "drivers/at_wp77/port_holder.h"
 #include "station/i18n.h"
+#include "station/station_doctor.h"
 #include "station/station_private.h"
 
 #define DISK_FAIL_BYTES (100ULL << 20)
@@ -26,65 +28,71 @@ kl_finding_free(KlFinding *finding)
     g_free(finding);
 }
 
-/* Findings are made in the language of the program's text domain. The command line sets none: it speaks English. */
+/* Adds a finding with these words, which are translated. */
+G_GNUC_PRINTF(4, 0)
+static KlFinding *
+add(KlDoctor *doctor, const char *title, const char *remedy, const char *format, va_list args)
+{
+    KlFinding *finding = g_new0(KlFinding, 1);
+    finding->title = g_strdup(gettext(title));
+    finding->detail = g_strdup_vprintf(gettext(format), args);
+    finding->remedy = remedy != NULL ? g_strdup(gettext(remedy)) : NULL;
+    g_ptr_array_add(doctor->findings, finding);
+    return finding;
+}
 
-/* What the findings are about. Parts that could not be read are NULL. */
-typedef struct {
-    const char *dir;
-    const KlSecret *passphrase;
-    const KlStation *running; /* the station that this program runs, or NULL */
-    KlConfig *config;
-    KlProfile *profile;
-    GPtrArray *findings;
-} Doctor;
-
-G_GNUC_PRINTF(4, 5)
-static void
-good(Doctor *doctor, const char *title, const char *warning_remedy, const char *format, ...)
+void
+kl_doctor_good(KlDoctor *doctor, const char *title, const char *warning_remedy, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    KlFinding *finding = g_new0(KlFinding, 1);
-    finding->title = g_strdup(gettext(title));
+    KlFinding *finding = add(doctor, title, warning_remedy, format, args);
     finding->ok = TRUE;
     finding->warning = warning_remedy != NULL;
-    finding->detail = g_strdup_vprintf(gettext(format), args);
-    finding->remedy = warning_remedy != NULL ? g_strdup(gettext(warning_remedy)) : NULL;
     va_end(args);
-    g_ptr_array_add(doctor->findings, finding);
 }
 
-/* A finding that stops the shift. Takes the error over. */
-static void
-bad(Doctor *doctor, const char *title, GError *error)
+void
+kl_doctor_wrong(KlDoctor *doctor, const char *title, const char *remedy, const char *format, ...)
 {
-    KlErrorCode code = kl_error_code(error);
-    KlFinding *finding = g_new0(KlFinding, 1);
-    finding->title = g_strdup(gettext(title));
-    finding->detail = g_strdup_printf("%s (%s)", gettext(kl_error_words(code)), error->message);
-    finding->remedy = g_strdup(gettext(kl_error_remedy(code)));
-    g_ptr_array_add(doctor->findings, finding);
+    va_list args;
+    va_start(args, format);
+    add(doctor, title, remedy, format, args);
+    va_end(args);
+}
+
+void
+kl_doctor_bad_but(KlDoctor *doctor, const char *title, GError *error, const char *remedy)
+{
+    kl_doctor_wrong(doctor, title, remedy, "%s (%s)", gettext(kl_error_words(kl_error_code(error))), error->message);
     g_error_free(error);
 }
 
+void
+kl_doctor_bad(KlDoctor *doctor, const char *title, GError *error)
+{
+    kl_doctor_bad_but(doctor, title, error, kl_error_remedy(kl_error_code(error)));
+}
+
 static void
-check_configuration(Doctor *doctor)
+check_configuration(KlDoctor *doctor)
 {
     GError *error = NULL;
     doctor->config = kl_station_load_config(doctor->dir, &error);
     if (doctor->config == NULL) {
-        bad(doctor, N_("Configuration"), error);
+        kl_doctor_bad(doctor, N_("Configuration"), error);
         return;
     }
     guint slots = doctor->config->slots->len;
-    good(doctor, N_("Configuration"), slots == 0 ? N_("Add [slot 01] to station.conf (see the lines there).") : NULL,
-         ngettext("station %s, %u slot", "station %s, %u slots", slots), doctor->config->name, slots);
+    kl_doctor_good(doctor, N_("Configuration"),
+                   slots == 0 ? N_("Add [slot 01] to station.conf (see the lines there).") : NULL,
+                   ngettext("station %s, %u slot", "station %s, %u slots", slots), doctor->config->name, slots);
 
     doctor->profile = kl_station_load_profile(doctor->dir, doctor->config->product, &error);
     if (doctor->profile == NULL)
-        bad(doctor, N_("Product"), error);
+        kl_doctor_bad(doctor, N_("Product"), error);
     else
-        good(doctor, N_("Product"), NULL, "%s (%s)", doctor->profile->name, doctor->profile->title);
+        kl_doctor_good(doctor, N_("Product"), NULL, "%s (%s)", doctor->profile->name, doctor->profile->title);
 }
 
 static gboolean
@@ -99,18 +107,18 @@ test_database(const char *dir, GError **error)
 
 /* This program holds the lock: it looks through the connection that its units are recorded by. */
 static void
-check_running_database(Doctor *doctor)
+check_running_database(KlDoctor *doctor)
 {
     GError *error = NULL;
     KlStore *store = kl_station_store(doctor->running);
     if (store->klass->self_test(store, &error))
-        good(doctor, N_("Database"), NULL, N_("sound, a record can be kept"));
+        kl_doctor_good(doctor, N_("Database"), NULL, N_("sound, a record can be kept"));
     else
-        bad(doctor, N_("Database"), error);
+        kl_doctor_bad(doctor, N_("Database"), error);
 }
 
 static void
-check_database(Doctor *doctor)
+check_database(KlDoctor *doctor)
 {
     if (doctor->running != NULL) {
         check_running_database(doctor);
@@ -120,62 +128,62 @@ check_database(Doctor *doctor)
     int lock = kl_station_lock(doctor->dir, &error);
     if (lock < 0) {
         if (kl_error_code(error) != KL_ERROR_STATION_BUSY) {
-            bad(doctor, N_("Database"), error);
+            kl_doctor_bad(doctor, N_("Database"), error);
             return;
         }
         g_error_free(error);
-        good(doctor, N_("Database"), NULL, N_("not tried: another program is running this station"));
+        kl_doctor_good(doctor, N_("Database"), NULL, N_("not tried: another program is running this station"));
         return;
     }
     if (test_database(doctor->dir, &error))
-        good(doctor, N_("Database"), NULL, N_("sound, a record can be kept"));
+        kl_doctor_good(doctor, N_("Database"), NULL, N_("sound, a record can be kept"));
     else
-        bad(doctor, N_("Database"), error);
+        kl_doctor_bad(doctor, N_("Database"), error);
     close(lock);
 }
 
 static void
-check_disk(Doctor *doctor)
+check_disk(KlDoctor *doctor)
 {
     struct statvfs disk;
     GError *error = NULL;
     if (statvfs(doctor->dir, &disk) != 0) {
         kl_fail(&error, KL_ERROR_STORE_FAILED, "%s: %s", doctor->dir, g_strerror(errno));
-        bad(doctor, N_("Disk"), error);
+        kl_doctor_bad(doctor, N_("Disk"), error);
         return;
     }
     guint64 free_bytes = (guint64)disk.f_bavail * disk.f_frsize;
     g_autofree char *text = g_format_size_full(free_bytes, G_FORMAT_SIZE_IEC_UNITS);
     if (free_bytes < DISK_FAIL_BYTES) {
         kl_fail(&error, KL_ERROR_STORE_FULL, "%s free", text);
-        bad(doctor, N_("Disk"), error);
+        kl_doctor_bad(doctor, N_("Disk"), error);
         return;
     }
-    good(doctor, N_("Disk"), free_bytes < DISK_WARN_BYTES ? N_("Free disk space soon: below 1 GiB.") : NULL,
-         N_("%s free"), text);
+    kl_doctor_good(doctor, N_("Disk"), free_bytes < DISK_WARN_BYTES ? N_("Free disk space soon: below 1 GiB.") : NULL,
+                   N_("%s free"), text);
 }
 
 static void
-check_clock(Doctor *doctor, gint64 now)
+check_clock(KlDoctor *doctor, gint64 now)
 {
     if (now < EARLIEST_TIME) {
         GError *error = NULL;
         kl_fail(&error, KL_ERROR_CA_NOT_YET_VALID, "the clock is years behind");
-        bad(doctor, N_("Clock"), error);
+        kl_doctor_bad(doctor, N_("Clock"), error);
         return;
     }
     g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(now);
     g_autofree char *text = g_date_time_format(time, "%Y-%m-%d %H:%M UTC");
-    good(doctor, N_("Clock"), NULL, "%s", text);
+    kl_doctor_good(doctor, N_("Clock"), NULL, "%s", text);
 }
 
 static void
-check_ca_dates(Doctor *doctor, gint64 now)
+check_ca_dates(KlDoctor *doctor, gint64 now)
 {
     GError *error = NULL;
     g_autoptr(KlCertificate) ca = kl_station_ca_certificate(doctor->dir, &error);
     if (ca == NULL) {
-        bad(doctor, N_("CA certificate"), error);
+        kl_doctor_bad(doctor, N_("CA certificate"), error);
         return;
     }
     gint64 days = (ca->not_after - now) / SECONDS_PER_DAY;
@@ -186,11 +194,12 @@ check_ca_dates(Doctor *doctor, gint64 now)
         kl_fail(&error, KL_ERROR_CA_EXPIRED, "%s: %" G_GINT64_FORMAT " days left, the product needs %u", ca->subject,
                 days, margin);
     if (error != NULL) {
-        bad(doctor, N_("CA certificate"), error);
+        kl_doctor_bad(doctor, N_("CA certificate"), error);
         return;
     }
-    good(doctor, N_("CA certificate"), days < CA_WARN_DAYS ? N_("Prepare a new CA before this one ends.") : NULL,
-         ngettext("%s, valid for %d day", "%s, valid for %d days", (gulong)days), ca->subject, (int)days);
+    kl_doctor_good(doctor, N_("CA certificate"),
+                   days < CA_WARN_DAYS ? N_("Prepare a new CA before this one ends.") : NULL,
+                   ngettext("%s, valid for %d day", "%s, valid for %d days", (gulong)days), ca->subject, (int)days);
 }
 
 /* The key's file by itself, without a passphrase. */
@@ -207,53 +216,36 @@ check_key_file(const char *dir, GError **error)
 }
 
 static void
-check_ca_key(Doctor *doctor)
+check_ca_key(KlDoctor *doctor)
 {
     GError *error = NULL;
     if (!kl_station_ca_exists(doctor->dir))
         return; /* told by the certificate already */
     gboolean file = strcmp(doctor->config->ca_key, "file") == 0;
     if (file && !check_key_file(doctor->dir, &error)) {
-        bad(doctor, N_("CA key"), error);
+        kl_doctor_bad(doctor, N_("CA key"), error);
         return;
     }
-    if (doctor->running != NULL && kl_station_bench(doctor->running) != NULL) {
-        good(doctor, N_("CA key"), NULL, file ? N_("private, unlocked") : N_("on its token, unlocked"));
+    if (doctor->running != NULL && kl_station_unlocked(doctor->running)) {
+        kl_doctor_good(doctor, N_("CA key"), NULL, file ? N_("private, unlocked") : N_("on its token, unlocked"));
         return;
     }
     if (doctor->passphrase == NULL && kl_station_config_needs_passphrase(doctor->config)) {
-        good(doctor, N_("CA key"), NULL, N_("not tried without its passphrase (--passphrase-file)"));
+        kl_doctor_good(doctor, N_("CA key"), NULL, N_("not tried without its passphrase (--passphrase-file)"));
         return;
     }
     g_autoptr(KlCa) ca = kl_station_load_ca(doctor->config, 0, doctor->passphrase, &error);
     if (ca == NULL)
-        bad(doctor, N_("CA key"), error);
+        kl_doctor_bad(doctor, N_("CA key"), error);
     else
-        good(doctor, N_("CA key"), NULL,
-             file ? N_("private, opens, belongs to the certificate")
-                  : N_("on its token, opens, belongs to the certificate"));
-}
-
-/* Whether a program of that name is running. */
-static gboolean
-is_running(const char *name)
-{
-    g_autoptr(GDir) processes = g_dir_open("/proc", 0, NULL);
-    const char *entry;
-    while (processes != NULL && (entry = g_dir_read_name(processes)) != NULL) {
-        if (!g_ascii_isdigit(entry[0]))
-            continue;
-        g_autofree char *path = g_build_filename("/proc", entry, "comm", NULL);
-        g_autofree char *comm = NULL;
-        if (g_file_get_contents(path, &comm, NULL, NULL) && strcmp(g_strchomp(comm), name) == 0)
-            return TRUE;
-    }
-    return FALSE;
+        kl_doctor_good(doctor, N_("CA key"), NULL,
+                       file ? N_("private, opens, belongs to the certificate")
+                            : N_("on its token, opens, belongs to the certificate"));
 }
 
 /* Looks at one port without opening it: a unit may be at work there. TRUE when there is nothing to say. */
 static gboolean
-check_port(Doctor *doctor, const char *slot, const char *address)
+check_port(KlDoctor *doctor, const char *slot, const char *address)
 {
     const char *path = address != NULL ? strchr(address, ':') : NULL;
     if (path == NULL || g_str_has_prefix(address, "tcp:"))
@@ -261,44 +253,74 @@ check_port(Doctor *doctor, const char *slot, const char *address)
     path++;
     g_autofree char *title = g_strdup_printf(gettext("Slot %s"), slot);
     if (access(path, F_OK) != 0) {
-        good(doctor, title, N_("Right if no unit is plugged in; else check the cable and the address in station.conf."),
-             N_("%s is not there"), path);
+        kl_doctor_good(doctor, title,
+                       N_("Right if no unit is plugged in; else check the cable and the address in station.conf."),
+                       N_("%s is not there"), path);
         return FALSE;
     }
     if (access(path, R_OK | W_OK) == 0)
         return TRUE;
     GError *error = NULL;
     kl_fail(&error, KL_ERROR_PORT_DENIED, "%s: %s", path, g_strerror(errno));
-    bad(doctor, title, error);
-    KlFinding *finding = doctor->findings->pdata[doctor->findings->len - 1];
-    g_free(finding->remedy);
-    finding->remedy = g_strdup(gettext("Add the user to the group that owns the port (dialout), then log in again."));
+    kl_doctor_bad_but(doctor, title, error,
+                      N_("Add the user to the group that owns the port (dialout), then log in again."));
     return FALSE;
 }
 
+static gboolean
+has_scheme(const KlSlotConfig *slot, const char *scheme)
+{
+    return g_str_has_prefix(slot->agent, scheme) || (slot->modem != NULL && g_str_has_prefix(slot->modem, scheme));
+}
+
 static void
-check_ports(Doctor *doctor)
+check_ports(KlDoctor *doctor)
 {
     const GPtrArray *slots = doctor->config->slots;
-    guint fine = 0;
+    guint fine = 0, count = 0;
     gboolean serial = FALSE;
     for (guint i = 0; i < slots->len; i++) {
         const KlSlotConfig *slot = slots->pdata[i];
+        if (has_scheme(slot, "usb:"))
+            continue;
         gboolean agent = check_port(doctor, slot->name, slot->agent);
         gboolean modem = g_strcmp0(slot->modem, slot->agent) == 0 || check_port(doctor, slot->name, slot->modem);
         fine += agent && modem;
-        serial |= g_str_has_prefix(slot->agent, "serial:") ||
-                  (slot->modem != NULL && g_str_has_prefix(slot->modem, "serial:"));
+        count++;
+        serial |= has_scheme(slot, "serial:");
     }
     if (fine > 0)
-        good(doctor, N_("Ports"), NULL, N_("%u of %u slots: there, may be opened"), fine, slots->len);
-    if (serial && is_running("ModemManager"))
-        good(doctor, N_("ModemManager"), N_("Stop it, or install Keyline's udev rule, which keeps it off the units."),
-             N_("is running: it may take the units' ports"));
+        kl_doctor_good(doctor, N_("Ports"), NULL, N_("%u of %u slots: there, may be opened"), fine, count);
+    if (serial && kl_program_runs(KL_MODEM_MANAGER))
+        kl_doctor_good(doctor, N_("ModemManager"),
+                       N_("Stop it, or install Keyline's udev rule, which keeps it off the units."),
+                       N_("is running: it may take the units' ports"));
+}
+
+/* Slots that are known by their hub port. */
+static void
+check_usb(KlDoctor *doctor)
+{
+    gboolean usb = FALSE;
+    for (guint i = 0; i < doctor->config->slots->len; i++)
+        usb |= has_scheme(doctor->config->slots->pdata[i], "usb:");
+    if (!usb || doctor->profile == NULL)
+        return; /* a product that can't be read is told already */
+    KlBus *running = doctor->running != NULL ? kl_station_bench(doctor->running)->bus : NULL;
+    if (running != NULL) {
+        kl_doctor_usb(doctor, running);
+        return;
+    }
+    GError *error = NULL;
+    g_autoptr(KlBus) bus = kl_station_open_bus(doctor->config, doctor->profile, &error);
+    if (bus == NULL)
+        kl_doctor_no_bus(doctor, error);
+    else
+        kl_doctor_usb(doctor, bus);
 }
 
 static GPtrArray *
-examine(Doctor *doctor)
+examine(KlDoctor *doctor)
 {
     doctor->findings = g_ptr_array_new_with_free_func((GDestroyNotify)kl_finding_free);
     gint64 now = g_get_real_time() / G_USEC_PER_SEC;
@@ -310,6 +332,7 @@ examine(Doctor *doctor)
         check_ca_dates(doctor, now);
         check_ca_key(doctor);
         check_ports(doctor);
+        check_usb(doctor);
     }
     g_clear_pointer(&doctor->profile, kl_profile_free);
     g_clear_pointer(&doctor->config, kl_config_free);
@@ -319,13 +342,13 @@ examine(Doctor *doctor)
 GPtrArray *
 kl_station_doctor(const char *dir, const KlSecret *passphrase)
 {
-    Doctor doctor = {.dir = dir, .passphrase = passphrase};
+    KlDoctor doctor = {.dir = dir, .passphrase = passphrase};
     return examine(&doctor);
 }
 
 GPtrArray *
 kl_station_doctor_running(const KlStation *station)
 {
-    Doctor doctor = {.dir = kl_station_config(station)->dir, .running = station};
+    KlDoctor doctor = {.dir = kl_station_config(station)->dir, .running = station};
     return examine(&doctor);
 }

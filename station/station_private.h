@@ -23,6 +23,9 @@ int kl_station_lock(const char *dir, GError **error);
 /* A product's profile, all of it checked: its driver and its subject too. USAGE (the name), CONFIG_INVALID. */
 KlProfile *kl_station_load_profile(const char *dir, const char *product, GError **error);
 
+/* The USB bus as the product's driver knows it. BUS_FAILED. The caller frees. */
+KlBus *kl_station_open_bus(const KlConfig *config, const KlProfile *profile, GError **error);
+
 /* The station's CA with its key; passphrase NULL: from the configured file. Errors: kl_ca_load, PASSPHRASE_MISSING. */
 KlCa *kl_station_load_ca(const KlConfig *config, guint margin_days, const KlSecret *passphrase, GError **error);
 

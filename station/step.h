@@ -14,8 +14,9 @@ typedef enum {
 } KlStepFlags;
 
 /* The time limit of an attempt bounds all waiting for the unit. It does not bound a call of the store or of the signer:
- * what has been begun there has to be known to have happened or not. Getting the unit back after a failed attempt has a
- * limit of its own (20 s), outside of the attempt's. */
+ * what has been begun there has to be known to have happened or not. Waiting for them, or for a place at the signer,
+ * moves it. Getting the unit back after a failed attempt has a limit of its own, outside of the attempt's: the
+ * product's restart-seconds and some time to start. */
 typedef struct {
     const char *id;
     const char *title; /* for people, in the present: "Installing the certificate" */

@@ -68,7 +68,6 @@ kl_step_csr(KlJob *job, KlOp *op, GError **error)
 static KlCertificate *
 issue(KlJob *job, KlOp *op, GError **error)
 {
-    KlSigner *signer = job->bench->signer;
     KlRecord *record = job->record;
     KlIssueRequest request = {job->csr, job->bench->profile, record->unit, record->id,
                               g_get_real_time() / G_USEC_PER_SEC};
@@ -77,7 +76,7 @@ issue(KlJob *job, KlOp *op, GError **error)
         KlIssueRequest earlier = request;
         KlCertificate *found = NULL;
         earlier.job = job->state->issue_job;
-        if (!signer->klass->lookup(signer, &earlier, &found, op, error))
+        if (!kl_job_lookup(job, &earlier, &found, op, error))
             return NULL;
         if (found != NULL)
             return found;
@@ -86,7 +85,7 @@ issue(KlJob *job, KlOp *op, GError **error)
         return NULL;
     g_free(job->state->issue_job);
     job->state->issue_job = g_strdup(record->id);
-    return signer->klass->issue(signer, &request, op, error);
+    return kl_job_issue(job, &request, op, error);
 }
 
 static gboolean

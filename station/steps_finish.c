@@ -174,6 +174,7 @@ gboolean
 kl_step_disconnect(KlJob *job, KlOp *op, GError **error)
 {
     kl_job_disconnect(job);
+    kl_job_settle_plug(job);
     return TRUE;
 }
 

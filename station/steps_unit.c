@@ -19,6 +19,7 @@ kl_step_identify(KlJob *job, KlOp *op, GError **error)
     }
     g_clear_pointer(&job->record->unit, kl_unit_free);
     job->record->unit = g_steal_pointer(&unit);
+    job->unit_plug = job->plug;
 
     g_autoptr(KlEvent) event = kl_job_event(job, KL_EVENT_UNIT);
     event->unit = kl_unit_copy(job->record->unit);
@@ -230,9 +231,8 @@ claim(KlJob *job, GError **error)
 gboolean
 kl_step_precheck(KlJob *job, KlOp *op, GError **error)
 {
-    KlSigner *signer = job->bench->signer;
     /* First of all, and for units that are only checked, too: with a CA that can't serve, the trouble is not theirs. */
-    if (!signer->klass->self_test(signer, job->bench->profile, g_get_real_time() / G_USEC_PER_SEC, error))
+    if (!kl_job_self_test(job, op, error))
         return FALSE;
     if (!kl_profile_accepts(job->bench->profile, job->record->unit, error) || !claim(job, error))
         return FALSE;

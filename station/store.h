@@ -72,10 +72,11 @@ void kl_act_free(KlAct *act);
 
 /* Which records to list; NULL and 0 mean any. Newest first. */
 typedef struct {
-    const char
-        *identifier; /* record id or its prefix (>= 8), IMEI, FSN, device id, certificate fingerprint or serial */
+    const char *identifier; /* record or batch id or its prefix (>= 8), IMEI, FSN, device id, certificate fingerprint or
+                               serial */
     const char *operator_id;
     const char *work_order;
+    const char *batch;     /* batch id or its prefix (>= 8) */
     const char *outcome;   /* outcome name */
     gint64 from_us, to_us; /* started in [from, to) */
     guint limit;

@@ -18,6 +18,7 @@ typedef struct {
     char *station;
     char *passphrase_file;
     GSubprocess *sim;
+    gboolean control; /* set before the start: the line obeys rig_say */
 } Rig;
 
 /* What one run of a program left behind. */
@@ -132,19 +133,33 @@ rig_start_sim(Rig *rig, guint units, const char *fault)
     g_autofree char *line = g_build_filename(rig->dir, "line.conf", NULL);
     g_autofree char *count = g_strdup_printf("%u", units);
     const char *argv[] = {path,      "--units", count,           "--dir", dir,  "--line", line,
-                          "--speed", "fast",    "--with-parent", NULL,    NULL, NULL};
+                          "--speed", "fast",    "--with-parent", NULL,    NULL, NULL,     NULL};
+    guint n = 10;
+    if (rig->control)
+        argv[n++] = "--control";
     if (fault != NULL) {
-        argv[10] = "--fault";
-        argv[11] = fault;
+        argv[n++] = "--fault";
+        argv[n++] = fault;
     }
     g_autoptr(GError) error = NULL;
-    rig->sim = g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE, &error);
+    GSubprocessFlags stdin_flag = rig->control ? G_SUBPROCESS_FLAGS_STDIN_PIPE : G_SUBPROCESS_FLAGS_NONE;
+    rig->sim = g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE | stdin_flag, &error);
     g_assert_no_error(error);
     char ready[6] = {0};
     gsize length = 0;
     g_input_stream_read_all(g_subprocess_get_stdout_pipe(rig->sim), ready, strlen("ready"), &length, NULL, &error);
     g_assert_no_error(error);
     g_assert_cmpstr(ready, ==, "ready");
+}
+
+/* Has the line do something ("plug 3 no-agent"); the answer goes by. */
+static inline void
+rig_say(const Rig *rig, const char *order)
+{
+    g_autofree char *line = g_strconcat(order, "\n", NULL);
+    g_autoptr(GError) error = NULL;
+    g_output_stream_write_all(g_subprocess_get_stdin_pipe(rig->sim), line, strlen(line), NULL, NULL, &error);
+    g_assert_no_error(error);
 }
 
 static inline void

@@ -78,6 +78,55 @@ check_revocation(const Rig *rig, JsonObject *first)
     g_assert_nonnull(strstr(printed.out, "Serial Number:"));
 }
 
+static JsonObject *
+result_in_slot(JsonArray *results, const char *slot)
+{
+    for (guint i = 0; i < json_array_get_length(results); i++) {
+        JsonObject *result = json_array_get_object_element(results, i);
+        if (g_str_equal(text(result, "slot"), slot))
+            return result;
+    }
+    g_error("no result in slot %s", slot);
+}
+
+/* The head of a batch's document: three units, all passed at once. */
+static void
+check_batch_keys(JsonObject *batch)
+{
+    static const struct {
+        const char *key;
+        gint64 value;
+    } numbers[] = {{"count", 3},  {"left", 0},   {"running", 0}, {"units", 3},
+                   {"passed", 3}, {"failed", 0}, {"jobs", 3},    {"first_pass", 3}};
+    for (guint i = 0; i < G_N_ELEMENTS(numbers); i++)
+        g_assert_cmpint(json_object_get_int_member(batch, numbers[i].key), ==, numbers[i].value);
+    g_assert_cmpfloat(json_object_get_double_member(batch, "yield_percent"), ==, 100);
+    g_assert_cmpfloat(json_object_get_double_member(batch, "slowest_ms"), >, 0);
+    g_assert_nonnull(text(batch, "slowest_step"));
+    g_assert_nonnull(text(batch, "slowest_slot"));
+    g_assert_nonnull(text(batch, "started"));
+    g_assert_null(text(batch, "stopped"));
+    g_assert_cmpuint(json_array_get_length(json_object_get_array_member(batch, "causes")), ==, 0);
+}
+
+/* The report again, from the records: the same but for what the line alone knew. */
+static void
+check_report(const Rig *rig, const Run *batch, const char *id)
+{
+    g_autofree char *words = g_strdup_printf("batch --report %.8s --output json", id);
+    g_auto(Run) report = keyline(rig, words);
+    g_assert_cmpint(report.code, ==, 0);
+    g_autoptr(JsonNode) then = document(batch), now = document(&report);
+    JsonObject *object = json_node_get_object(then);
+    json_object_set_null_member(object, "count");
+    json_object_set_null_member(object, "left");
+    g_assert_true(json_node_equal(then, now));
+    g_autofree char *list = g_strdup_printf("records list --batch %.8s --output json", id);
+    g_auto(Run) listed = keyline(rig, list);
+    g_autoptr(JsonNode) records = document(&listed);
+    g_assert_cmpuint(json_array_get_length(member_array(records, "records")), ==, 3);
+}
+
 /* The whole way: batch, records, registry, a second batch that redoes nothing. */
 static void
 test_batch(void)
@@ -87,29 +136,26 @@ test_batch(void)
                                        "batch", "work_order", "record_id", "operator"};
     g_auto(Rig) rig = {0};
     rig_start(&rig, 3, NULL);
-    g_auto(Run) many = keyline_unlocked(&rig, "batch --count 4");
-    g_assert_cmpint(many.code, ==, 2);
-    g_assert_nonnull(strstr(many.err, "this station has 3 slots"));
-
     g_auto(Run) batch = keyline_unlocked(&rig, "batch --count 3 --operator ann --work-order W1 --output json");
     g_assert_cmpint(batch.code, ==, 0);
     g_autoptr(JsonNode) node = document(&batch);
     g_assert_cmpint(json_object_get_int_member(json_node_get_object(node), "passed"), ==, 3);
+    check_batch_keys(json_node_get_object(node));
     JsonArray *units = member_array(node, "results");
     g_assert_cmpuint(json_array_get_length(units), ==, 3);
     for (guint i = 0; i < 3; i++) {
-        JsonObject *unit = json_array_get_object_element(units, i);
+        g_autofree char *slot = g_strdup_printf("%02u", i + 1);
+        JsonObject *unit = result_in_slot(units, slot);
         for (guint k = 0; k < G_N_ELEMENTS(keys); k++)
             g_assert_true(json_object_has_member(unit, keys[k]));
-        g_autofree char *slot = g_strdup_printf("%02u", i + 1);
-        g_assert_cmpstr(text(unit, "slot"), ==, slot);
         g_assert_cmpstr(text(unit, "outcome"), ==, "PASS");
         g_assert_cmpstr(text(unit, "operator"), ==, "ann");
         g_assert_cmpint(strlen(text(unit, "certificate_sha256")), ==, 64);
         g_assert_false(json_object_get_boolean_member(unit, "already_provisioned"));
         g_assert_cmpuint(json_array_get_length(json_object_get_array_member(unit, "steps")), >, 5);
     }
-    JsonObject *first = json_array_get_object_element(units, 0);
+    JsonObject *first = result_in_slot(units, "01");
+    check_report(&rig, &batch, text(json_node_get_object(node), "batch"));
 
     g_auto(Run) again = keyline_unlocked(&rig, "provision --slot 01 --output json");
     g_assert_cmpint(again.code, ==, 0);
@@ -152,19 +198,26 @@ test_failed_unit(void)
     g_assert_cmpint(json.code, ==, 1);
     g_autoptr(JsonNode) node = document(&json);
     JsonArray *units = member_array(node, "results");
-    g_assert_cmpstr(text(json_array_get_object_element(units, 0), "outcome"), ==, "PASS");
-    JsonObject *bad = json_array_get_object_element(units, 1);
+    g_assert_cmpstr(text(result_in_slot(units, "01"), "outcome"), ==, "PASS");
+    JsonObject *bad = result_in_slot(units, "02");
     g_assert_cmpstr(text(bad, "outcome"), ==, "FAIL");
     g_assert_cmpstr(text(bad, "code"), ==, "CSR_SIGNATURE");
     g_assert_nonnull(text(bad, "words"));
     g_assert_nonnull(text(bad, "remedy"));
+    JsonObject *cause = json_array_get_object_element(member_array(node, "causes"), 0);
+    g_assert_cmpstr(text(cause, "code"), ==, "CSR_SIGNATURE");
+    g_assert_cmpstr(text(cause, "slots"), ==, "02");
+    g_assert_cmpstr(text(cause, "remedy"), ==, text(bad, "remedy"));
+    g_assert_cmpint(json_object_get_int_member(cause, "jobs"), ==, 1);
 
     g_auto(Run) table = keyline_unlocked(&rig, "batch --count 2");
     g_assert_cmpint(table.code, ==, 1);
     g_assert_nonnull(strstr(table.out, "2 units: 1 passed, 1 failed"));
     g_assert_nonnull(strstr(table.out, "slot 02"));
     g_assert_nonnull(strstr(table.out, text(bad, "remedy")));
+    g_assert_nonnull(strstr(table.out, "1 x CSR_SIGNATURE (slot 02)"));
     g_assert_nonnull(strstr(table.err, "01  ")); /* progress, a line an event */
+    g_assert_nonnull(strstr(table.err, "2 of 2 done, 0 left, 0 running, 1 failed"));
     g_assert_null(strchr(table.err, '\r'));
 }
 
@@ -226,71 +279,6 @@ test_no_passphrase(void)
     g_assert_nonnull(strstr(slot.err, "SLOT_UNKNOWN"));
 }
 
-/* A batch that hangs on a silent unit; returns when it has begun to talk to it. */
-static GSubprocess *
-start_hanging_batch(const Rig *rig, GDataInputStream **progress)
-{
-    g_autofree char *path = keyline_path();
-    g_autoptr(GError) error = NULL;
-    GSubprocess *batch = g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE, &error, path,
-                                          "--station", rig->station, "--output", "json", "batch", "--count", "1",
-                                          "--passphrase-file", rig->passphrase_file, NULL);
-    g_assert_no_error(error);
-    *progress = g_data_input_stream_new(g_subprocess_get_stderr_pipe(batch));
-    g_autofree char *line = NULL;
-    do {
-        g_free(line);
-        line = g_data_input_stream_read_line(*progress, NULL, NULL, NULL);
-        g_assert_nonnull(line);
-    } while (strstr(line, "01  ") == NULL);
-    return batch;
-}
-
-/* The first signal stops the jobs, and their records are kept. */
-static void
-test_signal(void)
-{
-    g_auto(Rig) rig = {0};
-    rig_start(&rig, 1, "1:no-answer");
-    g_autoptr(GDataInputStream) progress = NULL;
-    g_autoptr(GSubprocess) batch = start_hanging_batch(&rig, &progress);
-    g_subprocess_send_signal(batch, SIGTERM);
-    g_autoptr(GBytes) out = NULL;
-    g_assert_true(g_subprocess_communicate(batch, NULL, NULL, &out, NULL, NULL));
-    g_assert_true(g_subprocess_get_if_exited(batch));
-    g_assert_cmpint(g_subprocess_get_exit_status(batch), ==, 1);
-    g_autofree char *json = g_strndup(g_bytes_get_data(out, NULL), g_bytes_get_size(out));
-    const Run run = {.out = json};
-    g_autoptr(JsonNode) node = document(&run);
-    JsonObject *unit = json_array_get_object_element(member_array(node, "results"), 0);
-    g_assert_cmpstr(text(unit, "outcome"), ==, "ABORTED");
-    g_assert_cmpstr(text(unit, "code"), ==, "CANCELLED");
-    g_auto(Run) list = keyline(&rig, "records list --outcome aborted --output json");
-    g_autoptr(JsonNode) kept = document(&list);
-    g_assert_cmpuint(json_array_get_length(member_array(kept, "records")), ==, 1);
-}
-
-/* Killed at once: the next program says so in the record. */
-static void
-test_killed(void)
-{
-    g_auto(Rig) rig = {0};
-    rig_start(&rig, 1, "1:no-answer");
-    g_autoptr(GDataInputStream) progress = NULL;
-    g_autoptr(GSubprocess) batch = start_hanging_batch(&rig, &progress);
-    g_subprocess_force_exit(batch);
-    g_assert_true(g_subprocess_wait(batch, NULL, NULL));
-    g_auto(Run) before = keyline(&rig, "records list --outcome running --output json");
-    g_autoptr(JsonNode) running = document(&before);
-    g_assert_cmpuint(json_array_get_length(member_array(running, "records")), ==, 1);
-    g_auto(Run) crl = keyline_unlocked(&rig, "ca crl"); /* any program that takes the station over */
-    g_assert_cmpint(crl.code, ==, 0);
-    g_auto(Run) after = keyline(&rig, "records list --output json");
-    g_autoptr(JsonNode) ended = document(&after);
-    JsonObject *record = json_array_get_object_element(member_array(ended, "records"), 0);
-    g_assert_cmpstr(text(record, "code"), ==, "INTERRUPTED");
-}
-
 int
 main(int argc, char **argv)
 {
@@ -303,7 +291,5 @@ main(int argc, char **argv)
     g_test_add_func("/cli-units/hostile-label", test_hostile_label);
     g_test_add_func("/cli-units/busy", test_busy);
     g_test_add_func("/cli-units/no-passphrase", test_no_passphrase);
-    g_test_add_func("/cli-units/signal", test_signal);
-    g_test_add_func("/cli-units/killed", test_killed);
     return g_test_run();
 }

@@ -14,6 +14,11 @@ test_usage(void)
         {"--output xml slots", "must be table or json"},
         {"slots --output xml", "must be table or json"},
         {"slots extra", "one word too many"},
+        {"slots teach", "--hub must be given"},
+        {"slots teach --hub 'A B' --rows 1 --columns 1", "--hub must be given"},
+        {"slots teach --hub A --rows 4", "1 to 16 each"},
+        {"slots teach --hub A --rows 17 --columns 1", "1 to 16 each"},
+        {"slots teach --hub A --rows 1 --columns 1 --station /nonexistent/keyline", "no station in this folder"},
         {"ca", "there are: init"},
         {"ca fly", "there are: init"},
         {"ca revoke", "FINGERPRINT is missing"},
@@ -31,6 +36,7 @@ test_usage(void)
         {"batch", "--count must be given"},
         {"batch --count 0", "--count must be given"},
         {"batch --count two", "two"},
+        {"batch --count 1 --idle -2", "must be 0"},
         {"setup --product fx99", "knows fx30s only"},
         {"slots --station /nonexistent/keyline", "no station in this folder"},
         {"doctor --passphrase-fd none", "none"},
@@ -56,9 +62,9 @@ static void
 test_help(void)
 {
     static const char *const commands[] = {
-        "",         "setup",        "slots",        "provision",     "batch",         "records", "ca",
-        "registry", "records list", "records show", "records find",  "registry list", "ca init", "ca import",
-        "ca show",  "ca revoke",    "ca crl",       "registry show", "doctor",
+        "",          "setup",       "slots",        "provision",    "batch",         "records",       "ca",
+        "registry",  "slots teach", "records list", "records show", "records find",  "registry list", "ca init",
+        "ca import", "ca show",     "ca revoke",    "ca crl",       "registry show", "doctor",
     };
     for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
         g_autofree char *words = g_strdup_printf("%s --help", commands[i]);
@@ -120,7 +126,10 @@ test_setup(void)
     g_assert_nonnull(strstr(doctor.out, "keyline ca init"));
     g_auto(Run) batch = keyline_unlocked(&rig, "batch --count 1");
     g_assert_cmpint(batch.code, ==, 2);
-    g_assert_nonnull(strstr(batch.err, "this station has 0 slots"));
+    g_assert_nonnull(strstr(batch.err, "this station has no slots"));
+    g_auto(Run) report = keyline(&rig, "batch --report 12345678");
+    g_assert_cmpint(report.code, ==, 2);
+    g_assert_nonnull(strstr(report.err, "no record of batch '12345678'"));
 }
 
 /* A mistake in a configuration file is told with file and line. */

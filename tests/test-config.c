@@ -117,11 +117,13 @@ test_every_mistake(void)
         {HEAD "columns=0\n", "station.conf:4: [station] columns: allowed: a number from 1 to 64"},
         {HEAD "columns=four\n", "station.conf:4: [station] columns: allowed: a number from 1 to 64"},
         {HEAD "name[de]=x\n", "station.conf:4: unknown key 'name[de]'"},
-        {HEAD "[cat]\n", "station.conf:4: unknown group [cat]; allowed: [station], [ca], [slot *]"},
+        {HEAD "[cat]\n", "station.conf:4: unknown group [cat]; allowed: [station], [ca], [slot *], [hub *], [usb], "
+                         "[recovery]"},
         {HEAD "name=again\n", "station.conf:4: key 'name' in [station] is repeated; it is already in line 2"},
         {HEAD "[ca]\n[ca]\n", "station.conf:5: group [ca] is repeated; it is already in line 4"},
         {HEAD "[slot 01]\nagent=pty:/a\n[slot 01]\n", "station.conf:6: group [slot 01] is repeated"},
-        {HEAD "[slot 01]\n", "station.conf:4: [slot 01] needs the key 'agent'"},
+        {HEAD "[slot 01]\n", "station.conf:4: [slot 01] agent: needs agent (serial:PATH, pty:PATH, tcp:HOST:PORT or "
+                             "usb:PORTPATH) or usb (PORTPATH), and one of them only"},
         {HEAD "[slot]\nagent=pty:/a\n", "station.conf:4: unknown group [slot]"},
         {HEAD "[slot  01]\nagent=pty:/a\n", "station.conf:5: [slot  01] agent: a slot's name"},
         {HEAD "[slot a/b]\nagent=pty:/a\n", "station.conf:5: [slot a/b] agent: a slot's name"},
@@ -138,7 +140,7 @@ test_every_mistake(void)
         {HEAD "[ca]\n# here\nkey=/etc/key\n", "station.conf:6: [ca] key: allowed: file, or a pkcs11: URI"},
         {HEAD "line=no.conf\n", "station.conf:4: [station] line: there is no file"},
         {HEAD "[slot 01]\nagent=/dev/ttyS0\n", "station.conf:5: [slot 01] agent: '/dev/ttyS0' is not an address; "
-                                               "allowed: serial:PATH, pty:PATH or tcp:HOST:PORT"},
+                                               "allowed: serial:PATH, pty:PATH, tcp:HOST:PORT or usb:PORTPATH"},
         {HEAD "[slot 01]\nagent=pty:/a\nmodem=com1\n", "station.conf:6: [slot 01] modem: "},
         {HEAD "[slot 01]\nagent=serial:\n", "agent: 'serial:' is not an address"},
         {HEAD "[slot 01]\nagent=tcp:\n", "is not an address"},
@@ -169,7 +171,7 @@ test_line_file_mistakes(void)
 {
     put("station.conf", HEAD "line=line.conf\n[slot 01]\nagent=pty:/a\n", -1);
     put("line.conf", "[station]\nname=x\n", -1);
-    assert_invalid("line.conf:1: unknown group [station]; allowed: [slot *]");
+    assert_invalid("line.conf:1: unknown group [station]; allowed: [slot *], [hub *]");
     put("line.conf", "# more\n[slot 01]\nagent=pty:/b\n", -1);
     assert_invalid("line.conf:3: [slot 01] agent: slot 01 is defined twice");
     put("line.conf", "[slot 02]\nagent=pty:/a\n", -1);

@@ -78,6 +78,22 @@ test_outcome_of_every_code(void)
     }
 }
 
+/* What one slot's port does is nobody else's trouble; what every unit would meet stops them all. */
+static void
+test_stops_the_line(void)
+{
+    static const struct {
+        KlErrorCode code;
+        gboolean stops;
+    } cases[] = {
+        {KL_ERROR_PORT_DENIED, FALSE}, {KL_ERROR_PORT_MODEM_MANAGER, FALSE}, {KL_ERROR_NO_ANSWER, FALSE},
+        {KL_ERROR_UNIT_LOCKED, FALSE}, {KL_ERROR_CA_EXPIRED, TRUE},          {KL_ERROR_STORE_FULL, TRUE},
+        {KL_ERROR_INTERNAL, TRUE},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
+        g_assert_cmpint(kl_error_stops_line(cases[i].code), ==, cases[i].stops);
+}
+
 static void
 test_outcome_names(void)
 {
@@ -95,6 +111,7 @@ main(int argc, char **argv)
     g_test_add_func("/error/every-code", test_every_code);
     g_test_add_func("/error/unknown", test_unknown);
     g_test_add_func("/error/code-of-any-error", test_code_of_any_error);
+    g_test_add_func("/error/stops-the-line", test_stops_the_line);
     g_test_add_func("/outcome/of-every-code", test_outcome_of_every_code);
     g_test_add_func("/outcome/names", test_outcome_names);
     return g_test_run();

@@ -46,6 +46,7 @@ test_all_keys(void)
     g_assert_cmpuint(g_strv_length(profile->models), ==, 3);
     g_assert_cmpstr(profile->models[2], ==, "FX30(WP7702)");
     g_assert_cmpuint(g_strv_length(profile->firmware), ==, 2);
+    g_assert_cmpuint(profile->restart_seconds, ==, 45);
     g_assert_cmpint(profile->id_rule, ==, KL_ID_SEQUENCE);
     g_assert_cmpstr(profile->id_pattern, ==, "FX30-%06u");
     g_assert_cmpint(profile->label_rule, ==, KL_LABEL_ANY);
@@ -76,6 +77,7 @@ test_defaults(void)
     g_assert_cmpstr(profile->title, ==, "minimal");
     g_assert_cmpstr(profile->driver, ==, "at_wp77");
     g_assert_cmpstr(profile->firmware[0], ==, "*");
+    g_assert_cmpuint(profile->restart_seconds, ==, 20);
     g_assert_cmpint(profile->id_rule, ==, KL_ID_FSN);
     g_assert_null(profile->id_pattern);
     g_assert_cmpint(profile->label_rule, ==, KL_LABEL_ANY);
@@ -106,6 +108,9 @@ static const Case cases[] = {
     {"product", "models", "WP7702;", NULL},
     {"product", "firmware", "*a*b*c*d*", "at most 4 *"},
     {"product", "color", "red", "unknown key 'color' in [product]; allowed: title, driver, models, firmware"},
+    {"product", "restart-seconds", "0", "a number from 1 to 120"},
+    {"product", "restart-seconds", "121", "a number from 1 to 120"},
+    {"product", "restart-seconds", "120", NULL},
     {"produkt", "title", "x", "unknown group [produkt]; allowed: [product], [id], [key]"},
     {"id", "rule", "FSN", "fsn, imei, label, sequence"},
     {"id", "rule", "sequence", "%u or %0Nu"},

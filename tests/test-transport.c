@@ -183,7 +183,7 @@ test_addresses(void)
     } addresses[] = {
         {"", KL_ERROR_CONFIG_INVALID},
         {"/dev/ttyUSB0", KL_ERROR_CONFIG_INVALID},
-        {"usb:1-1", KL_ERROR_CONFIG_INVALID},
+        {"usb:1-1/", KL_ERROR_CONFIG_INVALID},
         {"pty:", KL_ERROR_CONFIG_INVALID},
         {"pty:/dev/null", KL_ERROR_CONFIG_INVALID},
         {"pty:/dev/pts/999999", KL_ERROR_PORT_MISSING},

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <libserialport.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include "drivers/at_wp77/fd_io.h"
+#include "drivers/at_wp77/port_holder.h"
 #include "station/error.h"
 
 typedef struct sp_port SpPort;
@@ -18,6 +20,7 @@ typedef struct {
     KlTransport base;
     SpPort *port;
     KlFdIo io;
+    gboolean claimed;
 } SerialTransport;
 
 static gssize
@@ -36,6 +39,8 @@ serial_write(KlTransport *transport, const guint8 *bytes, gsize length, const Kl
 static void
 serial_free(SerialTransport *self)
 {
+    if (self->claimed)
+        ioctl(self->io.fd, TIOCNXCL); /* a tty that outlives its closing stays exclusive otherwise */
     sp_close(self->port);
     sp_free_port(self->port);
     self->io.fd = -1;
@@ -97,11 +102,12 @@ set_line(SpPort *port)
 
 /* TIOCEXCL keeps other programs off the port, the lock other stations, root's too. */
 static gboolean
-claim_port(const KlFdIo *io, GError **error)
+claim_port(SerialTransport *self, GError **error)
 {
-    if (!kl_fd_io_lock(io, error))
+    if (!kl_fd_io_lock(&self->io, error))
         return FALSE;
-    return ioctl(io->fd, TIOCEXCL) == 0 || kl_fd_io_open_failed(io->address, errno, error);
+    self->claimed = ioctl(self->io.fd, TIOCEXCL) == 0;
+    return self->claimed || kl_fd_io_open_failed(self->io.address, errno, error);
 }
 
 static gboolean
@@ -111,7 +117,7 @@ prepare_port(SerialTransport *self, const char *address, GError **error)
     enum sp_return result = sp_get_port_handle(self->port, &self->io.fd);
     if (result != SP_OK)
         return fail_sp(address, result, error);
-    if (!claim_port(&self->io, error))
+    if (!claim_port(self, error))
         return FALSE;
     result = set_line(self->port);
     if (result == SP_OK)
@@ -119,14 +125,11 @@ prepare_port(SerialTransport *self, const char *address, GError **error)
     return result == SP_OK || fail_sp(address, result, error);
 }
 
-KlTransport *
-kl_transport_open_serial(const char *address, const char *path, const KlOp *op, GError **error)
+static KlTransport *
+open_port(const char *address, const char *device, GError **error)
 {
     static const KlTransportClass klass = {serial_read, serial_write, serial_close};
     g_autoptr(SpPort) port = NULL;
-    g_autofree char *device = real_device(address, path, error);
-    if (device == NULL)
-        return NULL;
     enum sp_return result = sp_get_port_by_name(device, &port);
     if (result == SP_OK)
         result = sp_open(port, SP_MODE_READ_WRITE);
@@ -142,4 +145,53 @@ kl_transport_open_serial(const char *address, const char *path, const KlOp *op, 
         return NULL;
     }
     return &self->base;
+}
+
+/* Says who keeps a busy port. Our own try at it has to be closed by now. */
+static void
+name_holder(const char *address, const char *device, GError **error)
+{
+    KlPortHolder holder;
+    if (error == NULL || !g_error_matches(*error, KL_ERROR, KL_ERROR_PORT_BUSY) ||
+        !kl_port_holder_find(device, NULL, &holder))
+        return;
+    gboolean modem_manager = strcmp(holder.program, KL_MODEM_MANAGER) == 0;
+    g_clear_error(error);
+    kl_fail(error, modem_manager ? KL_ERROR_PORT_MODEM_MANAGER : KL_ERROR_PORT_BUSY, "%s: in use by %s (process %d)",
+            address, holder.program, (int)holder.pid);
+}
+
+KlTransport *
+kl_transport_open_tty(const char *address, const char *device, const KlOp *op, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    KlTransport *transport = open_port(address, device, &failure);
+    if (transport != NULL)
+        return transport;
+    name_holder(address, device, &failure);
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return NULL;
+}
+
+KlTransport *
+kl_transport_open_serial(const char *address, const char *path, const KlOp *op, GError **error)
+{
+    char *device = real_device(address, path, error);
+    if (device == NULL)
+        return NULL;
+    KlTransport *transport = kl_transport_open_tty(address, device, op, error);
+    free(device);
+    return transport;
+}
+
+gboolean
+kl_transport_serial_is(KlTransport *transport, dev_t device, guint bus, guint address)
+{
+    const SerialTransport *self = (SerialTransport *)transport;
+    struct stat info;
+    int port_bus = -1;
+    int port_address = -1;
+    return fstat(self->io.fd, &info) == 0 && info.st_rdev == device &&
+           sp_get_port_usb_bus_address(self->port, &port_bus, &port_address) == SP_OK && port_bus == (int)bus &&
+           port_address == (int)address;
 }

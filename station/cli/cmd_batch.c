@@ -1,21 +1,24 @@
-/* keyline batch: the units in several slots, side by side. */
-#include <stdio.h>
+/* keyline batch: the line armed for so many units, and what came of it. */
+#include <string.h>
+#include <unistd.h>
 
+#include "station/cli/batch_view.h"
 #include "station/cli/commands.h"
-#include "station/cli/table.h"
-#include "station/cli/text.h"
-#include "station/cli/unit_report.h"
 #include "station/cli/work.h"
 
+/* How long to wait for the next unit where nobody could press Ctrl-C. */
+#define IDLE_SECONDS 60
+
 typedef struct {
-    int count;
-    char *operator_id, *work_order, *product;
+    int count, idle;
+    char *report, *operator_id, *work_order, *product;
     KlPassphraseSource passphrase;
 } Options;
 
 static void
 options_clear(Options *options)
 {
+    g_free(options->report);
     g_free(options->operator_id);
     g_free(options->work_order);
     g_free(options->product);
@@ -24,146 +27,136 @@ options_clear(Options *options)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
-/* What the records of a batch come to. */
-typedef struct {
-    guint units, passed;
-    const KlStepResult *slowest; /* the longest attempt at a step, or NULL */
-    const char *slowest_slot;
-} Summary;
-
-static Summary
-summarise(const GPtrArray *records)
-{
-    Summary summary = {.units = records->len};
-    for (guint i = 0; i < records->len; i++) {
-        const KlRecord *record = records->pdata[i];
-        summary.passed += record->outcome == KL_OUTCOME_PASS;
-        for (guint j = 0; j < record->steps->len; j++) {
-            const KlStepResult *step = record->steps->pdata[j];
-            if (summary.slowest != NULL && step->duration_us <= summary.slowest->duration_us)
-                continue;
-            summary.slowest = step;
-            summary.slowest_slot = record->slot;
-        }
-    }
-    return summary;
-}
-
-static double
-yield_percent(const Summary *summary)
-{
-    return summary->units > 0 ? 100.0 * summary->passed / summary->units : 0;
-}
-
-static void
-print_json(const char *batch, const GPtrArray *records)
-{
-    Summary summary = summarise(records);
-    g_autoptr(JsonBuilder) builder = json_builder_new();
-    json_builder_begin_object(builder);
-    kl_json_string(builder, "batch", batch);
-    kl_json_int(builder, "units", summary.units);
-    kl_json_int(builder, "passed", summary.passed);
-    kl_json_int(builder, "failed", summary.units - summary.passed);
-    kl_json_double(builder, "yield_percent", yield_percent(&summary));
-    kl_json_string(builder, "slowest_step", summary.slowest != NULL ? summary.slowest->step : NULL);
-    kl_json_array(builder, "results");
-    for (guint i = 0; i < records->len; i++) {
-        json_builder_begin_object(builder);
-        kl_unit_report_json(builder, records->pdata[i], TRUE);
-        json_builder_end_object(builder);
-    }
-    json_builder_end_array(builder);
-    json_builder_end_object(builder);
-    kl_json_print(builder);
-}
-
-static void
-print_table(const char *batch, const GPtrArray *records)
-{
-    g_autoptr(KlTable) table =
-        kl_table_new((const char *const[]){"SLOT", "DEVICE", "IMEI", "FSN", "VERDICT", ">SECONDS", "CODE", NULL});
-    for (guint i = 0; i < records->len; i++) {
-        const KlRecord *record = records->pdata[i];
-        const KlUnit *unit = record->unit;
-        g_autofree char *seconds = kl_unit_report_seconds(record);
-        kl_table_add(table, (const char *const[]){record->slot, unit != NULL ? unit->device_id : NULL,
-                                                  unit != NULL ? unit->imei : NULL, unit != NULL ? unit->fsn : NULL,
-                                                  kl_outcome_name(record->outcome), seconds,
-                                                  record->code != NULL ? record->code : ""});
-    }
-    kl_table_print(table, stdout);
-
-    Summary summary = summarise(records);
-    printf("\n%u unit%s: %u passed, %u failed, yield %.1f %%", summary.units, summary.units == 1 ? "" : "s",
-           summary.passed, summary.units - summary.passed, yield_percent(&summary));
-    if (summary.slowest != NULL)
-        printf("; slowest step: %s, %.2f s in slot %s", summary.slowest->step, summary.slowest->duration_us / 1e6,
-               summary.slowest_slot);
-    printf("\nbatch %s\n", batch);
-    for (guint i = 0; i < records->len; i++) {
-        const KlRecord *record = records->pdata[i];
-        if (record->outcome == KL_OUTCOME_PASS)
-            continue;
-        printf("\n");
-        kl_unit_report_print_failure(stdout, record);
-    }
-}
-
 static gboolean
 parse(KlCli *cli, Options *o, char **words, GError **error)
 {
     const GOptionEntry entries[] = {
-        {"count", 'n', 0, G_OPTION_ARG_INT, &o->count, "How many slots, from the first one on", "N"},
+        {"count", 'n', 0, G_OPTION_ARG_INT, &o->count, "How many units; may be more than there are slots", "N"},
+        {"idle", 0, 0, G_OPTION_ARG_INT, &o->idle, "End after so long without a unit; 0: never", "SECONDS"},
+        {"report", 0, 0, G_OPTION_ARG_STRING, &o->report, "Only print the report of an earlier batch", "BATCH"},
         {"operator", 0, 0, G_OPTION_ARG_STRING, &o->operator_id, "Who works here, for the records", "ID"},
         {"work-order", 'w', 0, G_OPTION_ARG_STRING, &o->work_order, "Work order, for the records", "WO"},
         {"product", 'p', 0, G_OPTION_ARG_STRING, &o->product, "Product (default: the station's)", "NAME"},
         KL_PASSPHRASE_ENTRIES(o->passphrase),
         {NULL},
     };
-    const char *about = "Provisions the units in the first N slots side by side, each once.\n"
-                        "Ctrl-C stops all of them and keeps their records.";
+    const char *about = "Provisions every unit that is or gets plugged in, until N were worked on.\n"
+                        "Ctrl-C: what runs goes on, nothing more is started; again: what runs stops.\n"
+                        "--idle: without it for ever on a terminal, " G_STRINGIFY(IDLE_SECONDS) " seconds elsewhere.";
     if (!kl_cli_parse(cli, "keyline batch", NULL, about, entries, 0, 0, words, error))
         return FALSE;
+    if (o->report != NULL)
+        return TRUE;
     if (o->count < 1)
         return kl_fail(error, KL_ERROR_USAGE, "--count must be given and be 1 or more");
+    if (o->idle < -1)
+        return kl_fail(error, KL_ERROR_USAGE, "--idle %d: must be 0 (never) or more", o->idle);
     return TRUE;
 }
 
-/* The names of the first count slots, borrowed; NULL with USAGE when there are not so many. */
-static GPtrArray *
-first_slots(const KlConfig *config, guint count, GError **error)
+static void
+show(const KlCli *cli, const KlBatchView *view)
 {
-    if (count > config->slots->len) {
-        kl_fail(error, KL_ERROR_USAGE, "--count %u: this station has %u slot%s; 'keyline slots' lists them", count,
-                config->slots->len, config->slots->len == 1 ? "" : "s");
+    if (cli->json)
+        kl_batch_view_json(view);
+    else
+        kl_batch_view_print(view);
+}
+
+/* A batch learns of ends in the order of commits, which can be another one. */
+static int
+compare_ends(gconstpointer a, gconstpointer b)
+{
+    const KlRecord *first = *(KlRecord *const *)a, *second = *(KlRecord *const *)b;
+    if (first->ended_us != second->ended_us)
+        return first->ended_us < second->ended_us ? -1 : 1;
+    return strcmp(first->id, second->id);
+}
+
+static int
+run_batch(KlCli *cli, const Options *o, GError **error)
+{
+    g_autoptr(KlStation) station = kl_work_open(cli, o->product, error);
+    if (station == NULL)
+        return -1;
+    if (kl_station_config(station)->slots->len == 0) {
+        kl_fail(error, KL_ERROR_USAGE, "this station has no slots; see 'keyline slots'");
+        return -1;
+    }
+    if (!kl_passphrase_unlock(station, &o->passphrase, error))
+        return -1;
+    const KlJobRequest request = {.operator_id = o->operator_id, .work_order = o->work_order};
+    guint idle = o->idle >= 0 ? (guint)o->idle : isatty(STDIN_FILENO) ? 0 : IDLE_SECONDS;
+    g_auto(KlWorkBatch) result = {0};
+    if (!kl_work_batch(station, &request, (guint)o->count, idle, &result, error))
+        return -1;
+    g_ptr_array_sort(result.records, compare_ends);
+    const KlBatchView view = {.batch = result.batch,
+                              .records = result.records,
+                              .count = (guint)o->count,
+                              .left = result.left,
+                              .stopped = result.stopped};
+    show(cli, &view);
+    return (int)kl_work_batch_exit_code(&result);
+}
+
+/* The heads of the batch's records; RECORD_UNKNOWN unless the beginning of its id means one batch. */
+static GPtrArray *
+find_heads(KlStore *store, const char *batch, GError **error)
+{
+    const KlRecordFilter filter = {.batch = batch};
+    g_autoptr(GPtrArray) heads = store->klass->records(store, &filter, error);
+    if (heads == NULL)
+        return NULL;
+    if (heads->len == 0) {
+        kl_fail(error, KL_ERROR_RECORD_UNKNOWN, "no record of batch '%s'", batch);
         return NULL;
     }
-    GPtrArray *names = g_ptr_array_new();
-    for (guint i = 0; i < count; i++)
-        g_ptr_array_add(names, ((KlSlotConfig *)config->slots->pdata[i])->name);
-    return names;
+    const KlRecord *newest = heads->pdata[0];
+    for (guint i = 1; i < heads->len; i++) {
+        const KlRecord *head = heads->pdata[i];
+        if (strcmp(head->batch, newest->batch) != 0) {
+            kl_fail(error, KL_ERROR_RECORD_UNKNOWN, "more than one batch begins with '%s'", batch);
+            return NULL;
+        }
+    }
+    return g_steal_pointer(&heads);
+}
+
+static int
+run_report(KlCli *cli, const char *batch, GError **error)
+{
+    g_autoptr(KlStation) station = kl_station_open(cli->dir, KL_STATION_READ, NULL, error);
+    if (station == NULL)
+        return -1;
+    KlStore *store = kl_station_store(station);
+    g_autoptr(GPtrArray) heads = find_heads(store, batch, error);
+    if (heads == NULL)
+        return -1;
+    const KlRecord *newest = heads->pdata[0];
+    g_autoptr(GPtrArray) records = g_ptr_array_new_with_free_func((GDestroyNotify)kl_record_free);
+    KlBatchView view = {.batch = newest->batch, .records = records};
+    for (guint i = 0; i < heads->len; i++) {
+        const KlRecord *head = heads->pdata[i];
+        if (head->outcome == KL_OUTCOME_RUNNING) {
+            view.running++;
+            continue;
+        }
+        KlRecord *record = store->klass->record(store, head->id, error);
+        if (record == NULL)
+            return -1;
+        g_ptr_array_add(records, record);
+    }
+    g_ptr_array_sort(records, compare_ends);
+    show(cli, &view);
+    return KL_EXIT_DONE;
 }
 
 int
 kl_cmd_batch(KlCli *cli, char **words, GError **error)
 {
-    g_auto(Options) o = {.passphrase = KL_PASSPHRASE_SOURCE_INIT};
+    g_auto(Options) o = {.idle = -1, .passphrase = KL_PASSPHRASE_SOURCE_INIT};
     if (!parse(cli, &o, words, error))
         return -1;
-    g_autoptr(KlStation) station = kl_work_open(cli, o.product, error);
-    if (station == NULL)
-        return -1;
-    g_autoptr(GPtrArray) slots = first_slots(kl_station_config(station), (guint)o.count, error);
-    if (slots == NULL || !kl_passphrase_unlock(station, &o.passphrase, error))
-        return -1;
-
-    g_autofree char *batch = g_uuid_string_random();
-    const KlJobRequest request = {.batch = batch, .operator_id = o.operator_id, .work_order = o.work_order};
-    g_autoptr(GPtrArray) records = kl_work_run(station, slots, &request);
-    if (cli->json)
-        print_json(batch, records);
-    else
-        print_table(batch, records);
-    return (int)kl_work_exit_code(records);
+    return o.report != NULL ? run_report(cli, o.report, error) : run_batch(cli, &o, error);
 }

@@ -61,10 +61,7 @@ kl_cmd_provision(KlCli *cli, char **words, GError **error)
 
     const KlJobRequest request = {
         .operator_id = o.operator_id, .work_order = o.work_order, .label = o.label, .reprovision_reason = o.reason};
-    g_autoptr(GPtrArray) slots = g_ptr_array_new();
-    g_ptr_array_add(slots, o.slot);
-    g_autoptr(GPtrArray) records = kl_work_run(station, slots, &request);
-    const KlRecord *record = records->pdata[0];
+    g_autoptr(KlRecord) record = kl_work_run(station, o.slot, &request);
     if (cli->json) {
         g_autoptr(JsonBuilder) builder = json_builder_new();
         json_builder_begin_object(builder);
@@ -74,5 +71,5 @@ kl_cmd_provision(KlCli *cli, char **words, GError **error)
     } else {
         kl_unit_report_print(stdout, record);
     }
-    return (int)kl_work_exit_code(records);
+    return (int)kl_exit_code_of_record(record);
 }

@@ -69,7 +69,7 @@ list(KlCli *cli, const KlRecordFilter *filter, const char *none, GError **error)
 }
 
 typedef struct {
-    char *operator_id, *work_order, *outcome, *from, *to;
+    char *operator_id, *work_order, *batch, *outcome, *from, *to;
     int limit;
 } Options;
 
@@ -78,6 +78,7 @@ options_clear(Options *options)
 {
     g_free(options->operator_id);
     g_free(options->work_order);
+    g_free(options->batch);
     g_free(options->outcome);
     g_free(options->from);
     g_free(options->to);
@@ -101,6 +102,7 @@ make_filter(Options *o, KlRecordFilter *filter, GError **error)
     }
     filter->operator_id = o->operator_id;
     filter->work_order = o->work_order;
+    filter->batch = o->batch;
     filter->limit = (guint)o->limit;
     return (o->from == NULL || kl_text_parse_time(o->from, FALSE, &filter->from_us, error)) &&
            (o->to == NULL || kl_text_parse_time(o->to, TRUE, &filter->to_us, error));
@@ -113,6 +115,7 @@ run_list(KlCli *cli, char **words, GError **error)
     const GOptionEntry entries[] = {
         {"operator", 0, 0, G_OPTION_ARG_STRING, &o.operator_id, "Only this operator's", "ID"},
         {"work-order", 'w', 0, G_OPTION_ARG_STRING, &o.work_order, "Only of this work order", "WO"},
+        {"batch", 0, 0, G_OPTION_ARG_STRING, &o.batch, "Only of this batch; 8 characters are enough", "BATCH"},
         {"outcome", 0, 0, G_OPTION_ARG_STRING, &o.outcome, "Only pass, fail, error, timeout, aborted", "NAME"},
         {"from", 0, 0, G_OPTION_ARG_STRING, &o.from, "Started at or after (2025-01-31 or '2025-01-31 14:05')", "TIME"},
         {"to", 0, 0, G_OPTION_ARG_STRING, &o.to, "Started before; a day is included", "TIME"},

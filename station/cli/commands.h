@@ -7,6 +7,7 @@ G_BEGIN_DECLS
 
 int kl_cmd_setup(KlCli *cli, char **words, GError **error);
 int kl_cmd_slots(KlCli *cli, char **words, GError **error);
+int kl_cmd_slots_teach(KlCli *cli, char **words, GError **error);
 int kl_cmd_provision(KlCli *cli, char **words, GError **error);
 int kl_cmd_batch(KlCli *cli, char **words, GError **error);
 int kl_cmd_records(KlCli *cli, char **words, GError **error);

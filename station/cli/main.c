@@ -13,7 +13,7 @@ static const KlCommand commands[] = {
     {"doctor", "look whether everything is ready for a shift", kl_cmd_doctor},
     {"slots", "list the slots; --look shows which units stand there", kl_cmd_slots},
     {"provision", "provision the unit in one slot", kl_cmd_provision},
-    {"batch", "provision the units in several slots side by side", kl_cmd_batch},
+    {"batch", "provision every unit that is plugged in, until so many are done", kl_cmd_batch},
     {"records", "what was done: list, show, find", kl_cmd_records},
     {"registry", "the registration rows of the units: list, show", kl_cmd_registry},
     {NULL, NULL, NULL},

@@ -11,17 +11,19 @@
 
 struct KlProgress {
     gboolean bar;
-    guint jobs, ended, failed;
-    GHashTable *fractions; /* slot -> double *: how far each job is */
+    guint units, ended, failed;
+    gboolean counted; /* by kl_progress_count, which set these: */
+    guint done, running;
+    GHashTable *fractions; /* slot -> double *: how far each running job is */
     gint64 drawn_us;
 };
 
 KlProgress *
-kl_progress_new(guint jobs)
+kl_progress_new(guint units)
 {
     KlProgress *progress = g_new0(KlProgress, 1);
     progress->bar = isatty(STDERR_FILENO) && g_strcmp0(g_getenv("TERM"), "dumb") != 0;
-    progress->jobs = jobs;
+    progress->units = units;
     progress->fractions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     return progress;
 }
@@ -37,23 +39,41 @@ kl_progress_free(KlProgress *progress)
     g_free(progress);
 }
 
+void
+kl_progress_count(KlProgress *progress, guint done, guint running)
+{
+    progress->counted = TRUE;
+    progress->done = done;
+    progress->running = running;
+}
+
+/* "12 of 64 done, 52 left, 8 running, 1 failed". */
+static char *
+count_text(const KlProgress *progress)
+{
+    g_autofree char *failed = progress->failed > 0 ? g_strdup_printf(", %u failed", progress->failed) : g_strdup("");
+    if (!progress->counted)
+        return g_strdup_printf("%u of %u finished%s", progress->ended, progress->units, failed);
+    return g_strdup_printf("%u of %u done, %u left, %u running%s", progress->done, progress->units,
+                           progress->units - progress->done, progress->running, failed);
+}
+
 static void
 draw(KlProgress *progress)
 {
-    double sum = 0;
+    double sum = progress->counted ? progress->done : progress->ended;
     GHashTableIter iter;
     gpointer value;
     g_hash_table_iter_init(&iter, progress->fractions);
     while (g_hash_table_iter_next(&iter, NULL, &value))
         sum += *(double *)value;
-    double share = CLAMP(sum / MAX(progress->jobs, 1), 0, 1);
+    double share = CLAMP(sum / MAX(progress->units, 1), 0, 1);
 
     char bar[BAR_WIDTH + 1] = {0};
     for (int i = 0; i < BAR_WIDTH; i++)
         bar[i] = i < share * BAR_WIDTH ? '#' : '.';
-    fprintf(stderr, CLEAR_LINE "[%s] %3.0f %%  %u of %u finished", bar, share * 100, progress->ended, progress->jobs);
-    if (progress->failed > 0)
-        fprintf(stderr, ", %u failed", progress->failed);
+    g_autofree char *count = count_text(progress);
+    fprintf(stderr, CLEAR_LINE "[%s] %3.0f %%  %s", bar, share * 100, count);
     progress->drawn_us = g_get_monotonic_time();
 }
 
@@ -65,7 +85,7 @@ kl_progress_say(KlProgress *progress, const char *text)
         draw(progress);
 }
 
-/* Never goes back: a step that is tried again would make the bar do so. */
+/* Never goes back during a job: a step that is tried again would make the bar do so. */
 static void
 set_fraction(KlProgress *progress, const char *slot, double fraction)
 {
@@ -116,8 +136,10 @@ kl_progress_event(KlProgress *progress, const KlEvent *event)
 {
     gboolean ended = event->type == KL_EVENT_JOB_END;
     gboolean failed = ended && event->record->outcome != KL_OUTCOME_PASS;
-    if (event->type == KL_EVENT_PROGRESS || ended)
-        set_fraction(progress, event->slot, ended ? 1 : event->fraction);
+    if (event->type == KL_EVENT_PROGRESS)
+        set_fraction(progress, event->slot, event->fraction);
+    else if (ended)
+        g_hash_table_remove(progress->fractions, event->slot);
     progress->ended += ended;
     progress->failed += failed;
 
@@ -126,4 +148,8 @@ kl_progress_event(KlProgress *progress, const KlEvent *event)
         kl_progress_say(progress, line);
     else if (progress->bar && (ended || g_get_monotonic_time() - progress->drawn_us >= REDRAW_US))
         draw(progress);
+    if (ended && progress->counted && !progress->bar) {
+        g_autofree char *count = count_text(progress);
+        kl_progress_say(progress, count);
+    }
 }

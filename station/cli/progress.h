@@ -7,13 +7,17 @@ G_BEGIN_DECLS
 
 typedef struct KlProgress KlProgress;
 
-/* For a run of so many jobs, one a slot. */
-KlProgress *kl_progress_new(guint jobs);
+/* For so many units. */
+KlProgress *kl_progress_new(guint units);
 
 /* Takes the bar away. */
 void kl_progress_free(KlProgress *progress);
 
 void kl_progress_event(KlProgress *progress, const KlEvent *event);
+
+/* Sets how many units are done and how many are being worked on, where that is not simply the number of jobs that
+ * ended: from then on the countdown is shown. */
+void kl_progress_count(KlProgress *progress, guint done, guint running);
 
 /* Says something in between, above the bar. */
 void kl_progress_say(KlProgress *progress, const char *text);

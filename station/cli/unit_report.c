@@ -141,15 +141,3 @@ kl_unit_report_print_steps(FILE *file, const KlRecord *record)
     }
     kl_table_print(table, file);
 }
-
-void
-kl_unit_report_print_failure(FILE *file, const KlRecord *record)
-{
-    if (record->outcome == KL_OUTCOME_PASS)
-        return;
-    const KlUnit *unit = record->unit;
-    g_autofree char *slot = kl_text_safe(record->slot);
-    g_autofree char *device = kl_text_safe(unit == NULL ? NULL : unit->device_id != NULL ? unit->device_id : unit->fsn);
-    fprintf(file, "slot %s, device %s: ", slot, device);
-    kl_cli_print_failure(file, "", record->code, record->detail);
-}

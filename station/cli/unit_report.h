@@ -20,9 +20,6 @@ void kl_unit_report_print(FILE *file, const KlRecord *record);
 /* The record's steps as a table. */
 void kl_unit_report_print_steps(FILE *file, const KlRecord *record);
 
-/* "slot 03, device 4L...: FAIL" and why, in words, with the remedy. Prints nothing for a PASS. */
-void kl_unit_report_print_failure(FILE *file, const KlRecord *record);
-
 /* "3.2": how long the job took, or "-". The caller frees. */
 char *kl_unit_report_seconds(const KlRecord *record);
 

@@ -52,6 +52,7 @@ bench_searches(KlStore *store)
         {"history-fingerprint", {.identifier = fingerprint}},
         {"history-serial", {.identifier = serial}},
         {"history-imei-and-outcome", {.identifier = "350000000123456", .outcome = "PASS"}},
+        {"history-batch", {.batch = "ba7c0003-0000-4000-8000-000000000000"}},
         {"history-fails-of-operator", {.operator_id = "op-3", .outcome = "FAIL"}},
         {"history-fails", {.outcome = "FAIL"}},
         {"history-operator-week", {.operator_id = "op-3", .from_us = end_us - week_us}},

@@ -10,6 +10,7 @@
 #include "certs/subject.h"
 #include "station/config.h"
 #include "station/error.h"
+#include "station/port_path.h"
 #include "station/profile.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -69,6 +70,44 @@ append_key(GString *text, const char *key, const char *value)
         g_string_append_printf(text, "%s=%s\n", key, value);
 }
 
+static void
+append_ids(GString *text, const char *key, const GArray *ids)
+{
+    g_string_append_printf(text, "%s=", key);
+    for (guint i = 0; i < ids->len; i++) {
+        const KlUsbId *id = &g_array_index(ids, KlUsbId, i);
+        g_string_append_printf(text, id->any_product ? "%04x:*;" : "%04x:%04x;", id->vendor, id->product);
+    }
+    g_string_append_c(text, '\n');
+}
+
+static void
+append_usb(GString *text, const KlConfig *config)
+{
+    g_string_append(text, "[usb]\n");
+    append_ids(text, "modules", config->usb_modules);
+    append_ids(text, "adapters", config->usb_adapters);
+    g_string_append_printf(text, "[recovery]\npower-cycles=%u\n", config->power_cycles);
+}
+
+/* A hub with its slots. */
+static void
+append_hub(GString *text, const KlConfig *config, guint index)
+{
+    const KlHubConfig *hub = g_ptr_array_index(config->hubs, index);
+    guint places = hub->rows * hub->columns;
+    g_string_append_printf(text, "[hub %s]\npath=%s\nrows=%u\ncolumns=%u\nports=", hub->name, hub->path, hub->rows,
+                           hub->columns);
+    for (guint place = 0; place < places; place++) {
+        g_autofree char *name = kl_hub_slot_name(hub->name, places, place);
+        const KlSlotConfig *slot = kl_config_slot(config, name, NULL);
+        g_autofree char *path = slot != NULL ? kl_slot_usb_path(slot->agent) : NULL;
+        g_assert_true(slot == NULL || (slot->hub == (int)index && slot->row * hub->columns + slot->column == place));
+        g_string_append_printf(text, "%s;", path != NULL ? kl_port_path_rest(path, hub->path) : "-");
+    }
+    g_string_append_c(text, '\n');
+}
+
 /* The configuration as a station.conf of its own, without a line file. */
 static char *
 config_text(const KlConfig *config)
@@ -79,12 +118,17 @@ config_text(const KlConfig *config)
     g_string_append(text, "[ca]\n");
     append_key(text, "key", config->ca_key);
     append_key(text, "passphrase-file", config->passphrase_file);
+    append_usb(text, config);
     for (guint i = 0; i < config->slots->len; i++) {
         const KlSlotConfig *slot = g_ptr_array_index(config->slots, i);
+        if (slot->hub >= 0)
+            continue;
         g_string_append_printf(text, "[slot %s]\n", slot->name);
         append_key(text, "agent", slot->agent);
         append_key(text, "modem", slot->modem);
     }
+    for (guint i = 0; i < config->hubs->len; i++)
+        append_hub(text, config, i);
     return g_string_free(text, FALSE);
 }
 
@@ -103,7 +147,8 @@ load_config(void)
         const KlSlotConfig *slot = g_ptr_array_index(config->slots, i);
         g_assert_true(kl_config_slot(config, slot->name, NULL) == slot);
         const KlSlotConfig *before = i > 0 ? g_ptr_array_index(config->slots, i - 1) : NULL;
-        g_assert_true(before == NULL || strcmp(before->name, slot->name) < 0);
+        g_assert_true(before == NULL || before->hub <= slot->hub);
+        g_assert_true(before == NULL || slot->hub >= 0 || strcmp(before->name, slot->name) < 0);
     }
     return config_text(config);
 }

@@ -1,0 +1,41 @@
+/* What the doctor's files share. */
+#pragma once
+
+#include "station/station.h"
+
+G_BEGIN_DECLS
+
+/* What the findings are about. Parts that could not be read are NULL. */
+typedef struct {
+    const char *dir;
+    const KlSecret *passphrase;
+    const KlStation *running; /* the station that this program runs, or NULL */
+    KlConfig *config;
+    KlProfile *profile;
+    GPtrArray *findings; /* KlFinding */
+} KlDoctor;
+
+/* Findings are made in the language of the program's text domain (the command line sets none: it speaks English):
+ * title, remedy and format are marked with N_(). */
+
+/* Adds a finding that is as it should be; with a warning_remedy (else NULL): works, but not for long or not well. */
+void kl_doctor_good(KlDoctor *doctor, const char *title, const char *warning_remedy, const char *format, ...)
+    G_GNUC_PRINTF(4, 5);
+
+/* Adds a finding that stops the shift, with what to do about it. */
+void kl_doctor_wrong(KlDoctor *doctor, const char *title, const char *remedy, const char *format, ...)
+    G_GNUC_PRINTF(4, 5);
+
+/* The same for an error, which it takes over, with the error's own remedy. */
+void kl_doctor_bad(KlDoctor *doctor, const char *title, GError *error);
+
+/* The same with a remedy for the line engineer. */
+void kl_doctor_bad_but(KlDoctor *doctor, const char *title, GError *error, const char *remedy);
+
+/* Adds that the bus can't be looked at; takes the error over. */
+void kl_doctor_no_bus(KlDoctor *doctor, GError *error);
+
+/* Looks at the bus and at every slot that is known by its hub port. */
+void kl_doctor_usb(KlDoctor *doctor, KlBus *bus);
+
+G_END_DECLS
