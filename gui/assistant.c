@@ -5,12 +5,14 @@
 #include "gui/path_entry.h"
 #include "gui/secret_pair.h"
 #include "gui/setup_parts.h"
+#include "gui/teach_dialog.h"
+#include "gui/teach_view.h"
 #include "station/error.h"
 
 #define NAME_CHARS 64 /* as kl_station_setup wants it */
 #define LEAST_PIN 4   /* as kl_pin_hash wants it */
 
-enum { PAGE_STATION, PAGE_CA, PAGE_PIN, PAGE_WORKING, PAGE_DONE, N_PAGES };
+enum { PAGE_STATION, PAGE_CA, PAGE_PIN, PAGE_WORKING, PAGE_HUB, PAGE_DONE, N_PAGES };
 
 struct _KlAssistant {
     GtkAssistant parent_instance;
@@ -21,6 +23,9 @@ struct _KlAssistant {
     KlPathEntry *line;
     KlCaForm *ca;
     KlSecretPair *pin;
+    KlSession *session; /* of the station that was made, to teach its hub; NULL before and after */
+    GtkWidget *teach;   /* KlTeachView, with the session */
+    gboolean hub_kept;
     gboolean gone;
 };
 
@@ -38,7 +43,11 @@ kl_assistant_finalize(GObject *object)
 static void
 kl_assistant_dispose(GObject *object)
 {
-    KL_ASSISTANT(object)->gone = TRUE;
+    KlAssistant *self = KL_ASSISTANT(object);
+    self->gone = TRUE;
+    if (self->session != NULL)
+        kl_session_close(self->session);
+    g_clear_object(&self->session);
     G_OBJECT_CLASS(kl_assistant_parent_class)->dispose(object);
 }
 
@@ -58,7 +67,8 @@ update(KlAssistant *self)
         [PAGE_STATION] = *name != '\0' && (line == NULL || kl_path_entry_is_file(self->line)),
         [PAGE_CA] = kl_ca_form_complete(self->ca),
         [PAGE_PIN] = kl_secret_pair_complete(self->pin),
-        [PAGE_DONE] = TRUE,
+        [PAGE_HUB] = TRUE,
+        [PAGE_DONE] = self->teach == NULL || self->hub_kept,
     };
     for (guint i = 0; i < N_PAGES; i++)
         gtk_assistant_set_page_complete(GTK_ASSISTANT(self), self->pages[i], complete[i]);
@@ -76,6 +86,56 @@ tell_failure(KlAssistant *self, const GError *error)
     kl_setup_tell(GTK_WIDGET(self), error);
 }
 
+/* The station is opened for it: what stands on the bus is told by its session. */
+static void
+begin_teaching(KlAssistant *self)
+{
+    g_autoptr(GError) error = NULL;
+    self->session = kl_session_new(self->dir, &error);
+    if (self->session == NULL) {
+        kl_setup_tell(GTK_WIDGET(self), error);
+    } else {
+        self->teach = kl_teach_view_new(self->session);
+        gtk_container_add(GTK_CONTAINER(self->pages[PAGE_HUB]), self->teach);
+    }
+    update(self);
+    gtk_assistant_set_current_page(GTK_ASSISTANT(self), self->session != NULL ? PAGE_HUB : PAGE_DONE);
+}
+
+static void
+hub_kept(KlAssistant *self, const GError *error)
+{
+    self->hub_kept = TRUE;
+    update(self);
+    if (error != NULL)
+        kl_setup_tell(GTK_WIDGET(self), error);
+}
+
+static void
+on_hub_kept(GObject *session, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(KlAssistant) self = data;
+    g_autoptr(GError) error = NULL;
+    if (g_task_propagate_boolean(G_TASK(result), &error))
+        kl_session_record_act(KL_SESSION(session), "engineer", "hub", NULL, NULL, &error);
+    if (!self->gone)
+        hub_kept(self, error);
+}
+
+/* What was learnt when the page is left. A hub that can't be kept can be taught again on the Setup page. */
+static void
+keep_hub(KlAssistant *self)
+{
+    char *text = self->teach != NULL ? kl_teach_view_text(KL_TEACH_VIEW(self->teach)) : NULL;
+    if (text == NULL) {
+        hub_kept(self, NULL);
+        return;
+    }
+    g_autoptr(GTask) task = g_task_new(self->session, NULL, on_hub_kept, g_object_ref(self));
+    g_task_set_task_data(task, text, g_free);
+    g_task_run_in_thread(task, kl_teach_keep_in_thread);
+}
+
 static void
 on_made(GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -88,8 +148,9 @@ on_made(GObject *source, GAsyncResult *result, gpointer data)
         tell_failure(self, error);
         return;
     }
+    begin_teaching(self);
+    /* There is no way back from here. */
     gtk_assistant_commit(GTK_ASSISTANT(self));
-    gtk_assistant_set_current_page(GTK_ASSISTANT(self), PAGE_DONE);
 }
 
 static void
@@ -108,13 +169,24 @@ kl_assistant_apply(GtkAssistant *assistant)
 }
 
 static void
+finish(gpointer data)
+{
+    g_autoptr(KlAssistant) self = data;
+    g_signal_emit(self, finished_signal, 0, self->dir);
+    gtk_widget_destroy(GTK_WIDGET(self));
+}
+
+/* Whoever hears of it opens the station: so it is closed here first. */
+static void
 kl_assistant_close(GtkAssistant *assistant)
 {
     KlAssistant *self = KL_ASSISTANT(assistant);
-    g_object_ref(self);
-    g_signal_emit(self, finished_signal, 0, self->dir);
-    gtk_widget_destroy(GTK_WIDGET(self));
-    g_object_unref(self);
+    gtk_widget_set_sensitive(GTK_WIDGET(self), FALSE);
+    g_clear_pointer(&self->teach, gtk_widget_destroy);
+    if (self->session != NULL)
+        kl_session_close_then(g_steal_pointer(&self->session), finish, g_object_ref(self));
+    else
+        finish(g_object_ref(self));
 }
 
 static void
@@ -145,6 +217,8 @@ kl_assistant_prepare(GtkAssistant *assistant, GtkWidget *page)
         focus = GTK_WIDGET(self->ca);
     } else if (page == self->pages[PAGE_PIN]) {
         focus = GTK_WIDGET(self->pin);
+    } else if (page == self->pages[PAGE_DONE]) {
+        keep_hub(self);
     }
     if (focus != NULL)
         g_idle_add_full(G_PRIORITY_HIGH_IDLE, grab_focus, g_object_ref(focus), g_object_unref);
@@ -231,6 +305,11 @@ add_last_pages(KlAssistant *self)
     GtkWidget *spinner =
         g_object_new(GTK_TYPE_SPINNER, "active", TRUE, "width-request", 48, "height-request", 48, NULL);
     gtk_container_add(GTK_CONTAINER(page), spinner);
+
+    add_page(
+        self, PAGE_HUB, GTK_ASSISTANT_PAGE_CONTENT, _("Hub"),
+        _("Optional: a station whose units stand on a USB hub learns here which slot is which port. It can be done "
+          "later, too, on the Setup page."));
 
     page = add_page(self, PAGE_DONE, GTK_ASSISTANT_PAGE_SUMMARY, _("Ready"),
                     _("The station is set up. The example product FX30S stands in the products folder: have the line "

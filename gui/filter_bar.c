@@ -97,7 +97,7 @@ kl_filter_bar_init(KlFilterBar *bar)
 {
     gtk_box_set_spacing(GTK_BOX(bar), 8);
     bar->identifier =
-        add_entry(bar, GTK_WIDGET(bar), _("Find"), _("Device id, IMEI, FSN, serial, fingerprint, record"), 40);
+        add_entry(bar, GTK_WIDGET(bar), _("Find"), _("Device id, IMEI, FSN, serial, fingerprint, record, batch:…"), 40);
     bar->operator_id = add_entry(bar, GTK_WIDGET(bar), _("Operator"), _("Operator"), 12);
     gtk_entry_set_icon_from_icon_name(bar->operator_id, GTK_ENTRY_ICON_PRIMARY, "avatar-default-symbolic");
     bar->outcome = add_combo(bar, _("Outcome"), outcome_rows, G_N_ELEMENTS(outcome_rows), tell);
@@ -136,7 +136,7 @@ kl_filter_bar_search(KlFilterBar *bar)
     g_autoptr(KlSearch) search = g_new0(KlSearch, 1);
     g_autoptr(GDateTime) now = g_date_time_new_now_local();
     int outcome = gtk_combo_box_get_active(bar->outcome);
-    search->identifier = kl_search_identifier(gtk_entry_get_text(bar->identifier));
+    kl_search_take_typed(search, gtk_entry_get_text(bar->identifier));
     search->operator_id = kl_search_identifier(gtk_entry_get_text(bar->operator_id));
     if (outcome > 0)
         search->outcome = g_strdup(kl_outcome_name(outcomes[outcome]));

@@ -2,6 +2,7 @@
 
 #include "gui/ca_chip.h"
 #include "gui/disk_chip.h"
+#include "gui/hub_chip.h"
 #include "gui/i18n.h"
 
 struct _KlLineHeader {
@@ -121,6 +122,8 @@ kl_line_header_new(KlSession *session)
     self->session = g_object_ref(session);
     gtk_label_set_text(self->product, kl_station_profile(station)->title);
     gtk_container_add(GTK_CONTAINER(self->chips), kl_ca_chip_new(session));
+    if (kl_session_uses_bus(session))
+        gtk_container_add(GTK_CONTAINER(self->chips), kl_hub_chip_new(session));
     gtk_container_add(GTK_CONTAINER(self->chips), kl_disk_chip_new(kl_station_config(station)->dir));
     g_signal_connect(session, "changed", G_CALLBACK(show), self);
     show(session, self);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "gui/arm_button.h"
+#include "gui/armed_bar.h"
 #include "gui/details_dialog.h"
 #include "gui/i18n.h"
 #include "gui/line_header.h"
@@ -19,7 +21,7 @@ struct _KlLinePage {
     GtkScrolledWindow *scroller;
     GtkEntry *entry;
     GtkLabel *prompt; /* a placeholder that stays while the entry has the focus, as it always does */
-    GtkContainer *bar;
+    GtkBox *below;    /* what is below the scan entry */
     KlScanWords *words;
     GtkWidget *stop, *details, *start;
     guint tick_timer; /* while a job runs and the page is shown */
@@ -71,6 +73,8 @@ show_hint(KlLinePage *self)
         hint = _("Scan your badge to sign on.");
     else if (!kl_session_unlocked(self->session))
         hint = _("The CA is locked: unlock it before the first unit.");
+    else if (kl_session_batch(self->session) != NULL)
+        hint = _("Armed: every unit that is plugged in starts by itself.");
     else if (hint == NULL)
         hint = _("Plug in a unit and scan its label.");
     g_autoptr(GString) text = g_string_new(hint);
@@ -113,7 +117,7 @@ update_buttons(KlLinePage *self)
     const char *label = retry ? _("_Retry") : _("_Provision");
     if (!g_str_equal(gtk_button_get_label(GTK_BUTTON(self->start)), label))
         gtk_button_set_label(GTK_BUTTON(self->start), label);
-    set_button(self->start, state == KL_CARD_READY || (retry && card->present),
+    set_button(self->start, state == KL_CARD_READY || (retry && card->plug != 0),
                retry ? _("Retry slot %s") : _("Provision slot %s"), card);
     set_button(self->stop, state == KL_CARD_RUNNING, _("Stop slot %s"), card);
     set_button(self->details, card != NULL && card->record != NULL, _("Details of slot %s"), card);
@@ -286,8 +290,8 @@ add_grid(KlLinePage *self)
     self->grid = KL_SLOT_GRID(grid);
     gtk_widget_set_margin_start(grid, 20);
     gtk_widget_set_margin_end(grid, 20);
-    gtk_widget_set_margin_top(grid, 18);
-    gtk_widget_set_margin_bottom(grid, 18);
+    gtk_widget_set_margin_top(grid, 14);
+    gtk_widget_set_margin_bottom(grid, 14);
     g_signal_connect_swapped(grid, "chosen", G_CALLBACK(focus_entry), self);
     g_signal_connect_swapped(grid, "opened", G_CALLBACK(on_opened), self);
     gtk_container_add(GTK_CONTAINER(self->scroller), grid);
@@ -321,7 +325,7 @@ kl_line_page_class_init(KlLinePageClass *klass)
     gtk_widget_class_bind_template_child(widget, KlLinePage, scroller);
     gtk_widget_class_bind_template_child(widget, KlLinePage, entry);
     gtk_widget_class_bind_template_child(widget, KlLinePage, prompt);
-    gtk_widget_class_bind_template_child(widget, KlLinePage, bar);
+    gtk_widget_class_bind_template_child(widget, KlLinePage, below);
     gtk_widget_class_bind_template_child(widget, KlLinePage, stop);
     gtk_widget_class_bind_template_child(widget, KlLinePage, details);
     gtk_widget_class_bind_template_child(widget, KlLinePage, start);
@@ -339,7 +343,7 @@ kl_line_page_init(KlLinePage *self)
 {
     gtk_widget_init_template(GTK_WIDGET(self));
     self->words = KL_SCAN_WORDS(kl_scan_words_new());
-    gtk_container_add(self->bar, GTK_WIDGET(self->words));
+    gtk_box_pack_start(self->below, GTK_WIDGET(self->words), TRUE, TRUE, 0);
     kl_scan_focus_attach(GTK_WIDGET(self), GTK_WIDGET(self->entry));
 }
 
@@ -347,10 +351,16 @@ GtkWidget *
 kl_line_page_new(KlSession *session)
 {
     KlLinePage *self = g_object_new(KL_TYPE_LINE_PAGE, NULL);
-    GtkWidget *header = kl_line_header_new(session);
+    GtkWidget *header = kl_line_header_new(session), *armed = kl_armed_bar_new(session);
+    GtkWidget *arm = kl_arm_button_new(session);
     self->session = g_object_ref(session);
     gtk_box_pack_start(GTK_BOX(self), header, FALSE, FALSE, 0);
     gtk_box_reorder_child(GTK_BOX(self), header, 0);
+    gtk_box_pack_start(GTK_BOX(self), armed, FALSE, FALSE, 0);
+    gtk_box_reorder_child(GTK_BOX(self), armed, 1);
+    gtk_box_pack_end(self->below, arm, FALSE, FALSE, 0);
+    g_signal_connect_swapped(arm, "armed", G_CALLBACK(focus_entry), self);
+    g_signal_connect_swapped(armed, "acted", G_CALLBACK(focus_entry), self);
     if (kl_session_n_cards(session) == 1)
         kl_session_choose(session, 0);
     add_grid(self);

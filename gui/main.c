@@ -8,6 +8,7 @@
 #include "gui/window.h"
 
 static char *station_dir;
+static KlSession *session; /* NULL while no station is open */
 
 static void
 use_style(void)
@@ -42,23 +43,44 @@ unlocked(GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static void
-on_shutdown(GtkApplication *application, KlSession *session)
+on_shutdown(GtkApplication *application, gpointer unused)
 {
-    kl_session_close(session);
-    g_object_unref(session);
+    if (session != NULL)
+        kl_session_close(session);
+    g_clear_object(&session);
+}
+
+static void open_station(GtkApplication *application, const char *dir);
+
+static void
+closed(gpointer data)
+{
+    GApplication *application = data;
+    open_station(GTK_APPLICATION(application), station_dir);
+    g_application_release(application);
+}
+
+/* The station can be opened again once it is closed: until then the program goes on without a window. */
+static void
+on_reopen(GtkWidget *window, GApplication *application)
+{
+    g_application_hold(application);
+    gtk_widget_destroy(window);
+    kl_session_close_then(g_steal_pointer(&session), closed, application);
 }
 
 static void
 open_station(GtkApplication *application, const char *dir)
 {
     g_autoptr(GError) error = NULL;
-    KlSession *session = kl_session_new(dir, &error);
+    session = kl_session_new(dir, &error);
     if (session == NULL) {
         show_failure(application, error);
         return;
     }
-    g_signal_connect(application, "shutdown", G_CALLBACK(on_shutdown), session);
-    gtk_window_present(GTK_WINDOW(kl_window_new(application, session)));
+    GtkWidget *window = kl_window_new(application, session);
+    g_signal_connect(window, "reopen", G_CALLBACK(on_reopen), application);
+    gtk_window_present(GTK_WINDOW(window));
     if (!kl_station_needs_passphrase(kl_session_station(session)))
         kl_session_unlock(session, NULL, unlocked, NULL);
 }
@@ -126,6 +148,7 @@ main(int argc, char **argv)
     /* One window for each station folder is the station lock's business, not the session bus's. */
     g_autoptr(GtkApplication) application = gtk_application_new("org.keyline.Station", G_APPLICATION_NON_UNIQUE);
     g_signal_connect(application, "activate", G_CALLBACK(on_activate), NULL);
+    g_signal_connect(application, "shutdown", G_CALLBACK(on_shutdown), NULL);
     int status = g_application_run(G_APPLICATION(application), 1, argv);
     g_free(station_dir);
     return status;

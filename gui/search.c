@@ -8,6 +8,7 @@ kl_search_copy(const KlSearch *search)
     KlSearch *copy = g_new0(KlSearch, 1);
     *copy = *search;
     copy->identifier = g_strdup(search->identifier);
+    copy->batch = g_strdup(search->batch);
     copy->operator_id = g_strdup(search->operator_id);
     copy->outcome = g_strdup(search->outcome);
     return copy;
@@ -19,6 +20,7 @@ kl_search_free(KlSearch *search)
     if (search == NULL)
         return;
     g_free(search->identifier);
+    g_free(search->batch);
     g_free(search->operator_id);
     g_free(search->outcome);
     g_free(search);
@@ -29,6 +31,7 @@ kl_search_filter(const KlSearch *search)
 {
     return (KlRecordFilter){
         .identifier = search->identifier,
+        .batch = search->batch,
         .operator_id = search->operator_id,
         .outcome = search->outcome,
         .from_us = search->from_us,
@@ -60,6 +63,18 @@ kl_search_identifier(const char *typed)
         return g_steal_pointer(&text);
     g_auto(GStrv) pairs = g_strsplit(text, ":", -1);
     return g_strjoinv("", pairs);
+}
+
+void
+kl_search_take_typed(KlSearch *search, const char *typed)
+{
+    g_autofree char *text = kl_search_identifier(typed);
+    gsize length = strlen(KL_SEARCH_BATCH);
+    gboolean batch = text != NULL && g_ascii_strncasecmp(text, KL_SEARCH_BATCH, length) == 0;
+    if (batch)
+        search->batch = kl_search_identifier(text + length);
+    else
+        search->identifier = g_steal_pointer(&text);
 }
 
 static gint64

@@ -15,10 +15,14 @@ typedef enum {
 
 typedef struct {
     char *identifier;  /* or NULL */
+    char *batch;       /* batch id or its beginning, or NULL */
     char *operator_id; /* or NULL */
     char *outcome;     /* outcome name, or NULL */
     gint64 from_us, to_us;
 } KlSearch;
+
+/* What precedes a batch's id. */
+#define KL_SEARCH_BATCH "batch:"
 
 KlSearch *kl_search_copy(const KlSearch *search);
 void kl_search_free(KlSearch *search);
@@ -29,6 +33,10 @@ KlRecordFilter kl_search_filter(const KlSearch *search);
 /* What was typed or pasted without the space around it; hex in pairs with colons, as openssl prints serials and
  * fingerprints, without the colons. NULL when nothing is left. The caller frees. */
 char *kl_search_identifier(const char *typed);
+
+/* The same for the one field for everything: "batch:" and the beginning of a batch's id looks for the batch, anything
+ * else is an identifier. */
+void kl_search_take_typed(KlSearch *search, const char *typed);
 
 /* Midnight (now's time zone) at which the period that ends now began, UTC microseconds; 0 for ALL and CHOSEN. */
 gint64 kl_search_period_start(KlPeriod period, GDateTime *now);

@@ -2,7 +2,7 @@
 
 G_DEFINE_FINAL_TYPE(KlSession, kl_session, G_TYPE_OBJECT)
 
-enum { CARD_CHANGED, RECORD, CHANGED, N_SIGNALS };
+enum { CARD_CHANGED, RECORD, CHANGED, BATCH_ENDED, BUS_CHANGED, N_SIGNALS };
 
 static guint signals[N_SIGNALS];
 
@@ -29,10 +29,45 @@ clear_slot(gpointer data)
 void
 kl_session_close(KlSession *session)
 {
+    g_clear_pointer(&session->batch, kl_batch_free);
+    kl_session_leave_bus(session);
     g_clear_pointer(&session->line, kl_line_free);
     if (session->signs != NULL)
         g_thread_pool_free(session->signs, FALSE, TRUE);
     session->signs = NULL;
+}
+
+/* Who waits for the end of a session. */
+typedef struct {
+    void (*then)(gpointer data);
+    gpointer data;
+} Waiting;
+
+static gboolean
+go_on(gpointer data)
+{
+    const Waiting *waiting = data;
+    waiting->then(waiting->data);
+    return G_SOURCE_REMOVE;
+}
+
+/* The last reference may go in any thread. */
+static void
+call_waiting(gpointer waiting)
+{
+    g_idle_add_full(G_PRIORITY_DEFAULT, go_on, waiting, g_free);
+}
+
+void
+kl_session_close_then(KlSession *session, void (*then)(gpointer data), gpointer data)
+{
+    Waiting *waiting = g_new(Waiting, 1);
+    waiting->then = then;
+    waiting->data = data;
+    kl_session_close(session);
+    /* An object's data goes after its finalizer, which closes the station. */
+    g_object_set_data_full(G_OBJECT(session), "kl-waiting", waiting, call_waiting);
+    g_object_unref(session);
 }
 
 static void
@@ -58,6 +93,10 @@ kl_session_class_init(KlSessionClass *klass)
     signals[RECORD] =
         g_signal_new("record", KL_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_POINTER);
     signals[CHANGED] = g_signal_new("changed", KL_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+    signals[BATCH_ENDED] = g_signal_new("batch-ended", KL_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                        G_TYPE_NONE, 1, G_TYPE_POINTER);
+    signals[BUS_CHANGED] =
+        g_signal_new("bus-changed", KL_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
 }
 
 static void
@@ -87,6 +126,9 @@ kl_session_new(const char *dir, GError **error)
         const KlSlotConfig *slot = g_ptr_array_index(config->slots, i);
         kl_session_slot(session, i)->card.slot = slot->name;
     }
+    session->line = kl_line_new(config, kl_station_bench(session->station), kl_session_on_event, session);
+    if (kl_session_uses_bus(session))
+        kl_session_bus(session, NULL);
     return g_steal_pointer(&session);
 }
 
@@ -145,7 +187,7 @@ kl_session_tell_changed(KlSession *session)
 gboolean
 kl_session_unlocked(KlSession *session)
 {
-    return session->line != NULL;
+    return session->unlocked;
 }
 
 static void
@@ -173,9 +215,7 @@ kl_session_unlock_finish(KlSession *session, GAsyncResult *result, GError **erro
 {
     if (!g_task_propagate_boolean(G_TASK(result), error))
         return FALSE;
-    if (session->line == NULL)
-        session->line = kl_line_new(kl_station_config(session->station), kl_station_bench(session->station),
-                                    kl_session_on_event, session);
+    session->unlocked = TRUE;
     kl_session_count(session);
     kl_session_tell_changed(session);
     return TRUE;
@@ -198,6 +238,7 @@ kl_session_start(KlSession *session, guint index, const char *label, const char 
 {
     KlCard *card = &kl_session_slot(session, index)->card;
     KlJobRequest request = {
+        .batch = session->batch != NULL ? kl_batch_id(session->batch) : NULL,
         .operator_id = session->operator_id,
         .work_order = session->work_order,
         .label = label != NULL ? label : card->label,
@@ -207,7 +248,7 @@ kl_session_start(KlSession *session, guint index, const char *label, const char 
         return kl_fail(error, KL_ERROR_AUDITOR_VIEW, "slot %s", card->slot);
     if (session->operator_id == NULL)
         return kl_fail(error, KL_ERROR_NOT_SIGNED_ON, "slot %s", card->slot);
-    if (session->line == NULL)
+    if (!session->unlocked || session->line == NULL)
         return kl_fail(error, KL_ERROR_PASSPHRASE_MISSING, "slot %s", card->slot);
     if (!kl_line_start(session->line, card->slot, &request, error))
         return FALSE;
@@ -265,5 +306,6 @@ kl_session_resume(KlSession *session)
 {
     if (session->line != NULL)
         kl_line_resume(session->line);
+    kl_session_batch_resume(session);
     kl_session_tell_changed(session);
 }

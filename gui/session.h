@@ -4,12 +4,15 @@
  * Signals:
  *   "card-changed" (guint index)   a slot's card changed; at most once in 200 ms for each card, at once for a verdict
  *   "record" (KlRecord *)          a job ended (after its record's commit was tried); borrowed
- *   "changed"                      operator, order, counters, lock state or station error changed
+ *   "changed"                      operator, order, counters, lock state, station error or batch changed
+ *   "batch-ended" (KlBatch *)      the line is no longer armed, and nothing of the batch runs; borrowed
+ *   "bus-changed"                  something came to the USB bus or left it, once kl_session_bus was asked for
  */
 #pragma once
 
 #include <glib-object.h>
 
+#include "station/batch.h"
 #include "station/station.h"
 
 G_BEGIN_DECLS
@@ -31,14 +34,15 @@ typedef enum {
 typedef struct {
     const char *slot;
     KlCardState state;
-    gboolean present;
+    guint64 plug;      /* what is plugged in, see KlTransportPlug; 0: nothing. A running unit may be away for a while */
     char *unit;        /* device id, else FSN, else NULL */
     char *label;       /* scanned for this slot and not used yet, or NULL */
     char *step_title;  /* of the running step, English; translate with gettext */
     guint n, m;        /* step n of m */
     double fraction;   /* of the job, 0..1 */
     gint64 started_us; /* monotonic, of the running job */
-    KlRecord *record;  /* of the last job, while its verdict stands; NULL otherwise */
+    KlRecord *record;  /* of the last job, while its verdict stands: until the unit that it is about is unplugged, or
+                          (if it was gone by then already) until something is plugged in; NULL otherwise */
 } KlCard;
 
 typedef struct {
@@ -50,12 +54,17 @@ typedef struct {
     double per_hour;  /* passed units in the last hour */
 } KlCounters;
 
-/* Opens a station folder for work (it stays locked until kl_session_unlock). Errors as kl_station_open. */
+/* Opens a station folder for work (it stays locked until kl_session_unlock, but tells what is plugged in). Errors as
+ * kl_station_open. */
 KlSession *kl_session_new(const char *dir, GError **error);
 
 /* Stops what runs (as far as it may be stopped) and waits for its records. Called once, at the end; the station itself
  * closes with the last reference, which a query in a thread may still hold. */
 void kl_session_close(KlSession *session);
+
+/* The same, gives up the caller's reference, and calls then(data) in the main thread as soon as the station itself is
+ * closed, so that it can be opened again. */
+void kl_session_close_then(KlSession *session, void (*then)(gpointer data), gpointer data);
 
 /* --- the station --- */
 
@@ -83,6 +92,29 @@ const KlCard *kl_session_card(KlSession *session, guint index);
 gboolean kl_session_start(KlSession *session, guint index, const char *label, const char *reason, GError **error);
 void kl_session_stop(KlSession *session, guint index);
 gboolean kl_session_running(KlSession *session);
+
+/* --- the armed line: a batch --- */
+
+/* Whether the line could be armed now: NOT_SIGNED_ON, AUDITOR_VIEW, PASSPHRASE_MISSING, STATION_BUSY (it is armed),
+ * LABEL_MISSING (the product wants every label scanned). */
+gboolean kl_session_can_arm(KlSession *session, GError **error);
+/* Every unit that is plugged in, now or later, starts by itself until count units (>= 1) were worked on. Ends earlier
+ * when another operator signs on, at the sign-off and with another work order. Errors as above. */
+gboolean kl_session_arm(KlSession *session, guint count, GError **error);
+/* Starts nothing more; what runs goes on to its end. */
+void kl_session_disarm(KlSession *session);
+/* The batch under way, or NULL. Borrowed. */
+const KlBatch *kl_session_batch(KlSession *session);
+
+/* --- the USB bus --- */
+
+/* The station's USB bus; from now on "bus-changed" tells of it. BUS_FAILED. Borrowed. */
+KlBus *kl_session_bus(KlSession *session, GError **error);
+/* Looks in a thread at what is on the bus. Finish with kl_session_look_finish: KlUsbDevice array, BUS_FAILED. */
+void kl_session_look(KlSession *session, GCancellable *cancel, GAsyncReadyCallback done, gpointer data);
+GPtrArray *kl_session_look_finish(GAsyncResult *result, GError **error);
+/* Whether a slot is known by its hub port. */
+gboolean kl_session_uses_bus(KlSession *session);
 
 /* What a scan did, in words for the operator (English; translated by the caller with gettext). Clear it after use. */
 typedef struct {

@@ -47,32 +47,49 @@ begin_job(KlCard *card, const KlEvent *event)
     g_clear_pointer(&card->record, kl_record_free);
 }
 
+/* Forgets the verdict, or what was known of a unit that is gone. */
 static void
-end_job(KlSession *session, KlCard *card, KlEvent *event)
+clear_card(KlCard *card)
 {
+    card->state = card->plug != 0 ? KL_CARD_READY : KL_CARD_EMPTY;
+    g_clear_pointer(&card->unit, g_free);
+    g_clear_pointer(&card->record, kl_record_free);
+}
+
+/* A verdict stays as long as its unit stands there. One whose unit was gone already stays until something comes. */
+static gboolean
+verdict_stands(const KlCardSlot *slot)
+{
+    return slot->card.plug == slot->verdict_plug;
+}
+
+static void
+end_job(KlSession *session, KlCardSlot *slot, KlEvent *event)
+{
+    KlCard *card = &slot->card;
     g_clear_pointer(&card->record, kl_record_free);
     card->record = g_steal_pointer(&event->record);
     card->state = kl_verdict_state(card->record);
+    slot->verdict_plug = event->plug;
     set_unit(card, card->record->unit);
     g_signal_emit_by_name(session, "record", card->record);
     kl_session_count(session);
+    if (!verdict_stands(slot))
+        clear_card(card);
 }
 
-/* The verdict stays until its unit is gone. A label that was kept for the next unit starts that as soon as it is there.
- */
+/* A label that was kept for the next unit starts that as soon as it is there. A running job waits for its unit. */
 static void
-change_presence(KlSession *session, guint index, KlCard *card, gboolean present)
+change_presence(KlSession *session, guint index, guint64 plug)
 {
-    card->present = present;
-    if (!present) {
-        card->state = KL_CARD_EMPTY;
-        g_clear_pointer(&card->unit, g_free);
-        g_clear_pointer(&card->record, kl_record_free);
-    } else if (card->state == KL_CARD_EMPTY) {
-        card->state = KL_CARD_READY;
-        if (card->label != NULL)
-            kl_session_start(session, index, NULL, NULL, NULL);
-    }
+    KlCardSlot *slot = kl_session_slot(session, index);
+    KlCard *card = &slot->card;
+    card->plug = plug;
+    if (card->state == KL_CARD_RUNNING || (card->record != NULL && verdict_stands(slot)))
+        return;
+    clear_card(card);
+    if (card->state == KL_CARD_READY && card->label != NULL)
+        kl_session_start(session, index, NULL, NULL, NULL);
 }
 
 static gboolean
@@ -84,12 +101,14 @@ deliver(gpointer data)
     int index = find_card(session, event->slot);
     if (index < 0)
         return G_SOURCE_REMOVE;
-    KlCard *card = &kl_session_slot(session, (guint)index)->card;
+    KlCardSlot *slot = kl_session_slot(session, (guint)index);
+    KlCard *card = &slot->card;
     gboolean at_once = TRUE;
 
     switch (event->type) {
     case KL_EVENT_JOB_BEGIN:
         begin_job(card, event);
+        kl_session_batch_event(session, event);
         break;
     case KL_EVENT_UNIT:
         set_unit(card, event->unit);
@@ -108,10 +127,12 @@ deliver(gpointer data)
     case KL_EVENT_STEP_END:
         return G_SOURCE_REMOVE;
     case KL_EVENT_PRESENCE:
-        change_presence(session, (guint)index, card, event->plug != 0);
+        change_presence(session, (guint)index, event->plug);
+        kl_session_batch_event(session, event);
         break;
     case KL_EVENT_JOB_END:
-        end_job(session, card, event);
+        kl_session_batch_event(session, event);
+        end_job(session, slot, event);
         break;
     }
     kl_session_tell(session, (guint)index, at_once);

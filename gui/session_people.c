@@ -31,6 +31,8 @@ keep_sign(KlSession *session, const char *what)
 void
 kl_session_sign_on(KlSession *session, const char *operator_id)
 {
+    if (g_strcmp0(operator_id, session->operator_id) != 0)
+        kl_session_disarm(session);
     g_free(session->operator_id);
     session->operator_id = g_strdup(operator_id);
     session->since_us = g_get_real_time();
@@ -44,6 +46,7 @@ kl_session_sign_off(KlSession *session)
 {
     if (session->operator_id == NULL)
         return;
+    kl_session_disarm(session);
     keep_sign(session, "sign-off");
     g_clear_pointer(&session->operator_id, g_free);
     kl_session_tell_changed(session);
@@ -58,6 +61,8 @@ kl_session_auditor(KlSession *session)
 void
 kl_session_set_auditor(KlSession *session, gboolean auditor)
 {
+    if (auditor)
+        kl_session_disarm(session);
     session->auditor = auditor;
     kl_session_tell_changed(session);
 }
@@ -72,6 +77,8 @@ void
 kl_session_set_work_order(KlSession *session, const char *work_order, guint target)
 {
     g_autofree char *mine = g_strdup(work_order);
+    if (g_strcmp0(work_order, session->work_order) != 0)
+        kl_session_disarm(session);
     g_free(session->work_order);
     session->work_order = g_steal_pointer(&mine);
     session->target = target;

@@ -8,8 +8,9 @@ G_BEGIN_DECLS
 /* A card with what its signal needs. */
 typedef struct {
     KlCard card;
-    gint64 told_us; /* monotonic, of its last card-changed */
-    guint timer;    /* source that will tell of it, or 0 */
+    guint64 verdict_plug; /* what the verdict is about; 0: it was gone already */
+    gint64 told_us;       /* monotonic, of its last card-changed */
+    guint timer;          /* source that will tell of it, or 0 */
 } KlCardSlot;
 
 struct _KlSession {
@@ -18,8 +19,12 @@ struct _KlSession {
     KlStation *station;
     KlStore *reader;
     KlStore *statistics_reader;
-    KlLine *line;  /* NULL until unlocked */
-    GArray *cards; /* KlCardSlot */
+    KlLine *line; /* NULL once closed */
+    gboolean unlocked;
+    KlBatch *batch; /* NULL: not armed */
+    KlBus *bus;     /* NULL until asked for; of the station */
+    gint bus_told;  /* atomic: "bus-changed" is on its way */
+    GArray *cards;  /* KlCardSlot */
     int chosen;
 
     char *operator_id;
@@ -43,6 +48,13 @@ void kl_session_tell_changed(KlSession *session);
 
 /* A worker's event, on the worker's thread; data is the session. */
 void kl_session_on_event(KlEvent *event, gpointer data);
+
+/* Lets the batch know, and ends it when it is done. */
+void kl_session_batch_event(KlSession *session, const KlEvent *event);
+void kl_session_batch_resume(KlSession *session);
+
+/* No more news from the bus. */
+void kl_session_leave_bus(KlSession *session);
 
 /* Keeps a KlAct, in a thread; data is the session. */
 void kl_session_keep_sign(gpointer act, gpointer data);

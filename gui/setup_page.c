@@ -29,22 +29,10 @@ kl_setup_page_init(KlSetupPage *page)
 {
 }
 
-/* Another product is configured: the session has to be opened again. */
 static void
-on_product_changed(gpointer data, gpointer unused)
+on_station_changed(gpointer page, gpointer unused)
 {
-    KlSetupPage *page = data;
-    if (g_signal_has_handler_pending(page, reopen_signal, 0, FALSE)) {
-        g_signal_emit(page, reopen_signal, 0);
-        return;
-    }
-    GtkWidget *dialog = gtk_message_dialog_new(
-        kl_setup_window(GTK_WIDGET(page)), GTK_DIALOG_MODAL | GTK_DIALOG_DESTROY_WITH_PARENT, GTK_MESSAGE_INFO,
-        GTK_BUTTONS_CLOSE, "%s", _("The product is changed from the next start on."));
-    gtk_message_dialog_format_secondary_text(GTK_MESSAGE_DIALOG(dialog), "%s",
-                                             _("Close the program and open it again to make it."));
-    g_signal_connect(dialog, "response", G_CALLBACK(gtk_widget_destroy), NULL);
-    gtk_widget_show_all(dialog);
+    g_signal_emit(page, reopen_signal, 0);
 }
 
 /* One section in a column that stays readable however wide the window is. */
@@ -80,8 +68,8 @@ kl_setup_page_new(KlSession *session)
     gtk_stack_sidebar_set_stack(GTK_STACK_SIDEBAR(sidebar), page->stack);
     gtk_widget_set_size_request(sidebar, 220, -1);
     atk_object_set_name(gtk_widget_get_accessible(sidebar), _("Sections"));
-    add_section(page, "station", _("Station"), kl_setup_station_new(session));
-    add_section(page, "product", _("Product"), kl_setup_product_new(session, on_product_changed, page));
+    add_section(page, "station", _("Station"), kl_setup_station_new(session, on_station_changed, page));
+    add_section(page, "product", _("Product"), kl_setup_product_new(session, on_station_changed, page));
     add_section(page, "ca", _("Certificate authority"), kl_setup_ca_new(session));
     add_section(page, "acts", _("Supervisor"), kl_setup_acts_new(session));
     add_section(page, "roles", _("Roles"), kl_roles_section_new(session));

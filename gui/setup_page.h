@@ -10,9 +10,8 @@ G_BEGIN_DECLS
 #define KL_TYPE_SETUP_PAGE (kl_setup_page_get_type())
 G_DECLARE_FINAL_TYPE(KlSetupPage, kl_setup_page, KL, SETUP_PAGE, GtkBox)
 
-/* Signal "reopen": the station's configuration was changed (another product); open the session again for it to take
- * effect. Not emitted while units are worked on. Without a handler the page says that the program has to be started
- * again. */
+/* Signal "reopen": the station's configuration was changed (another product, a hub); open the session again for it to
+ * take effect. */
 GtkWidget *kl_setup_page_new(KlSession *session);
 
 /* Shows the section with that name: "station", "product", "ca", "acts", "roles", "doctor". */

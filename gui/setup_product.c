@@ -144,7 +144,7 @@ static void
 on_change(GtkButton *button, GtkWidget *widget)
 {
     Product *product = product_of(widget);
-    if (kl_session_running(product->session)) {
+    if (kl_session_running(product->session) || kl_session_batch(product->session) != NULL) {
         g_autoptr(GError) error = NULL;
         kl_fail(&error, KL_ERROR_STATION_BUSY, "units are being worked on: wait for their verdicts");
         kl_setup_tell(widget, error);

@@ -7,8 +7,9 @@
 
 G_BEGIN_DECLS
 
-/* Name, folder, sounds; the slots with their ports and who answers there. */
-GtkWidget *kl_setup_station_new(KlSession *session);
+/* Name, folder, sounds; the slots with their ports and who answers there; teaching a hub. Calls changed(data) after
+ * that. */
+GtkWidget *kl_setup_station_new(KlSession *session, GFunc changed, gpointer data);
 
 /* The product that is made, and the change to another one (a supervisor's act). Calls changed(data) after that. */
 GtkWidget *kl_setup_product_new(KlSession *session, GFunc changed, gpointer data);

@@ -2,6 +2,8 @@
 #include "gui/setup_parts.h"
 #include "gui/setup_sections.h"
 #include "gui/sounds.h"
+#include "gui/teach_dialog.h"
+#include "station/error.h"
 
 /* The section; belongs to its widget. */
 typedef struct {
@@ -12,6 +14,8 @@ typedef struct {
     GPtrArray *answers; /* GtkLabel, one a slot, borrowed */
     guint looking;      /* slots that are being looked at */
     gulong sound_handler;
+    GFunc changed;
+    gpointer changed_data;
 } Station;
 
 static void
@@ -102,8 +106,10 @@ add_slots(Station *station, const KlConfig *config)
     gtk_container_add(GTK_CONTAINER(station->widget), head);
     if (config->slots->len == 0) {
         gtk_widget_set_sensitive(station->look, FALSE);
-        gtk_container_add(GTK_CONTAINER(station->widget),
-                          kl_setup_note(_("There are none yet. Add a group [slot 01] to station.conf: it says how.")));
+        gtk_container_add(
+            GTK_CONTAINER(station->widget),
+            kl_setup_note(
+                _("There are none yet: teach a hub, or add a group [slot 01] to station.conf, which says how.")));
         return;
     }
     GtkListBox *list = kl_setup_list(station->widget);
@@ -118,6 +124,45 @@ add_slots(Station *station, const KlConfig *config)
         kl_setup_control(list, name, ports, answer);
         g_ptr_array_add(station->answers, answer);
     }
+}
+
+/* --- teaching a hub --- */
+
+static void
+on_taught(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(GtkWidget) widget = data;
+    g_autoptr(GError) error = NULL;
+    gboolean taught = kl_teach_dialog_finish(result, &error);
+    if (is_gone(widget))
+        return;
+    const Station *station = station_of(widget);
+    if (taught)
+        station->changed(station->changed_data, NULL);
+    else
+        kl_setup_tell(widget, error);
+}
+
+static void
+on_teach(GtkButton *button, GtkWidget *widget)
+{
+    KlSession *session = station_of(widget)->session;
+    if (kl_session_running(session) || kl_session_batch(session) != NULL) {
+        g_autoptr(GError) error = NULL;
+        kl_fail(&error, KL_ERROR_STATION_BUSY, "units are being worked on: wait for their verdicts");
+        kl_setup_tell(widget, error);
+        return;
+    }
+    kl_teach_dialog_run(kl_setup_window(widget), session, on_taught, g_object_ref(widget));
+}
+
+static void
+add_teach(Station *station, GtkListBox *list)
+{
+    GtkWidget *teach = gtk_button_new_with_mnemonic(_("_Teach a hub…"));
+    g_signal_connect(teach, "clicked", G_CALLBACK(on_teach), station->widget);
+    kl_setup_guard(teach, station->session);
+    kl_setup_control(list, _("Hubs"), _("Which slot is which port: learnt by plugging a unit into each place."), teach);
 }
 
 /* --- sounds --- */
@@ -184,12 +229,14 @@ add_sound(Station *station, GtkListBox *list)
 }
 
 GtkWidget *
-kl_setup_station_new(KlSession *session)
+kl_setup_station_new(KlSession *session, GFunc changed, gpointer data)
 {
     Station *station = g_new0(Station, 1);
     station->session = g_object_ref(session);
     station->gone = g_cancellable_new();
     station->answers = g_ptr_array_new();
+    station->changed = changed;
+    station->changed_data = data;
     station->widget = kl_setup_section(_("Station"), NULL);
     g_object_set_data_full(G_OBJECT(station->widget), "kl-station", station, station_free);
     g_signal_connect_swapped(station->widget, "destroy", G_CALLBACK(g_cancellable_cancel), station->gone);
@@ -202,6 +249,7 @@ kl_setup_station_new(KlSession *session)
         kl_setup_row(list, _("Line file"), config->line_file);
     kl_setup_row(list, _("Program"), "Keyline " KL_PROGRAM_VERSION);
     add_sound(station, list);
+    add_teach(station, list);
     add_slots(station, config);
     return station->widget;
 }

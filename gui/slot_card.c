@@ -107,11 +107,20 @@ show_idle(KlSlotCard *self, const KlCard *card)
     gtk_stack_set_visible_child_name(self->body, "idle");
 }
 
+/* What a running job does, in words. */
+static const char *
+running_words(const KlCard *card)
+{
+    if (card->plug == 0)
+        return _("Unplugged: waiting for it to come back");
+    return card->step_title != NULL ? _(card->step_title) : _("Starting");
+}
+
 static void
 show_running(KlSlotCard *self, const KlCard *card)
 {
     g_autofree char *steps = card->n > 0 ? g_strdup_printf(_("step %u of %u"), card->n, card->m) : NULL;
-    set_text(self->title, card->step_title != NULL ? _(card->step_title) : _("Starting"));
+    set_text(self->title, running_words(card));
     set_text(self->steps, steps);
     gtk_progress_bar_set_fraction(self->progress, CLAMP(card->fraction, 0, 1));
     kl_slot_card_tick(self, card);
@@ -168,8 +177,8 @@ static void
 describe(KlSlotCard *self, const KlCard *card)
 {
     g_autoptr(GString) text = g_string_new(_(kl_verdict_look(card->state)->word));
-    if (card->state == KL_CARD_RUNNING && card->step_title != NULL)
-        g_string_append_printf(text, ", %s", _(card->step_title));
+    if (card->state == KL_CARD_RUNNING)
+        g_string_append_printf(text, ", %s", running_words(card));
     if (card->unit != NULL)
         g_string_append_printf(text, ", %s", card->unit);
     if (card->label != NULL) {

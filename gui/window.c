@@ -12,10 +12,13 @@ struct _KlWindow {
     GtkApplicationWindow parent_instance;
     KlSession *session;
     GtkStack *stack;
-    gboolean closing; /* the operator wants it closed as soon as nothing runs */
+    gboolean closing;   /* the operator wants it closed as soon as nothing runs */
+    gboolean reopening; /* the station's configuration was changed: the same */
 };
 
 G_DEFINE_FINAL_TYPE(KlWindow, kl_window, GTK_TYPE_APPLICATION_WINDOW)
+
+static guint reopen_signal;
 
 static void
 kl_window_dispose(GObject *object)
@@ -30,13 +33,27 @@ kl_window_dispose(GObject *object)
 static void
 close_when_idle(KlSession *session, guint index, KlWindow *window)
 {
-    if (window->closing && !kl_session_running(session))
+    if ((!window->closing && !window->reopening) || kl_session_running(session))
+        return;
+    g_signal_handlers_disconnect_by_func(session, close_when_idle, window);
+    if (window->closing)
         gtk_widget_destroy(GTK_WIDGET(window));
+    else
+        g_signal_emit(window, reopen_signal, 0);
+}
+
+static void
+on_reopen(KlWindow *window)
+{
+    window->reopening = TRUE;
+    kl_session_disarm(window->session);
+    close_when_idle(window->session, 0, window);
 }
 
 static void
 stop_all(KlWindow *window)
 {
+    kl_session_disarm(window->session);
     for (guint i = 0; i < kl_session_n_cards(window->session); i++)
         kl_session_stop(window->session, i);
 }
@@ -81,6 +98,7 @@ kl_window_class_init(KlWindowClass *klass)
 {
     G_OBJECT_CLASS(klass)->dispose = kl_window_dispose;
     GTK_WIDGET_CLASS(klass)->delete_event = kl_window_delete_event;
+    reopen_signal = g_signal_new("reopen", KL_TYPE_WINDOW, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
 }
 
 static void
@@ -115,7 +133,9 @@ kl_window_new(GtkApplication *application, KlSession *session)
     gtk_stack_add_titled(window->stack, kl_line_page_new(session), "line", _("Line"));
     gtk_stack_add_titled(window->stack, kl_history_page_new(session), "history", _("History"));
     gtk_stack_add_titled(window->stack, kl_report_page_new(session), "report", _("Report"));
-    gtk_stack_add_titled(window->stack, kl_setup_page_new(session), "setup", _("Setup"));
+    GtkWidget *setup = kl_setup_page_new(session);
+    gtk_stack_add_titled(window->stack, setup, "setup", _("Setup"));
+    g_signal_connect_swapped(setup, "reopen", G_CALLBACK(on_reopen), window);
     gtk_window_set_titlebar(GTK_WINDOW(window), make_header(window));
     gtk_container_add(GTK_CONTAINER(window), GTK_WIDGET(window->stack));
     kl_window_state_restore(GTK_WINDOW(window));

@@ -11,7 +11,8 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE(KlWindow, kl_window, KL, WINDOW, GtkApplicationWindow)
 
 /* A window on the session, which it holds a reference of. Closing it during a run asks, stops the units and waits for
- * their records before it goes. */
+ * their records before it goes. Signal "reopen": the station's configuration was changed and nothing runs: the session
+ * is to be opened again, with a window of its own. */
 GtkWidget *kl_window_new(GtkApplication *application, KlSession *session);
 
 G_END_DECLS

@@ -32,10 +32,12 @@ spin_until(gboolean (*reached)(KlSession *, guint), KlSession *session, guint va
 static void
 set_up(Fixture *f, gconstpointer units)
 {
-    KlSimOptions options = {.units = GPOINTER_TO_UINT(units), .one_port = TRUE, .reconnect_ms = 50};
+    static const char *const product[] = {"product.restart-seconds=1", NULL};
+    KlSimOptions options = {
+        .units = GPOINTER_TO_UINT(units), .one_port = TRUE, .reconnect_ms = 50, .key_ms_min = 300, .key_ms_max = 300};
     g_autoptr(GError) error = NULL;
     gboolean done = FALSE;
-    f->rig = kl_line_rig_new(&options, NULL);
+    f->rig = kl_line_rig_new(&options, product);
     kl_line_rig_close(f->rig);
     f->session = kl_session_new(f->rig->station_dir, &error);
     g_assert_no_error(error);
@@ -67,6 +69,19 @@ static gboolean
 card_is(KlSession *session, guint value)
 {
     return kl_session_card(session, value >> 8)->state == (KlCardState)(value & 0xff);
+}
+
+static gboolean
+is_at_work(KlSession *session, guint index)
+{
+    const KlCard *card = kl_session_card(session, index);
+    return card->state == KL_CARD_RUNNING && card->n > 2;
+}
+
+static gboolean
+is_away(KlSession *session, guint index)
+{
+    return kl_session_card(session, index)->plug == 0;
 }
 
 static void
@@ -157,6 +172,145 @@ test_several(Fixture *f, gconstpointer units)
     g_assert_null(kl_session_card(f->session, 1)->label);
 }
 
+/* --- verdicts and what is plugged in --- */
+
+/* A verdict of a unit that was gone before its job's end stays until something is plugged in. */
+static void
+test_pulled(Fixture *f, gconstpointer units)
+{
+    g_autoptr(GError) error = NULL;
+    spin_until(card_is, f->session, CARD(0, KL_CARD_READY));
+    scan(f, "OP:217", TRUE);
+    scan(f, kl_sim_fsn(f->rig->sim, 1), TRUE);
+    spin_until(is_at_work, f->session, 0);
+    kl_sim_unplug(f->rig->sim, 1);
+    spin_until(is_away, f->session, 0);
+    g_assert_cmpint(kl_session_card(f->session, 0)->state, ==, KL_CARD_RUNNING);
+    spin_until(card_is, f->session, CARD(0, KL_CARD_RETRY));
+    g_assert_cmpstr(kl_session_card(f->session, 0)->record->code, ==, "UNIT_REMOVED");
+    g_assert_true(kl_sim_replace(f->rig->sim, 1, 7, NULL, &error));
+    spin_until(card_is, f->session, CARD(0, KL_CARD_READY));
+    g_assert_null(kl_session_card(f->session, 0)->record);
+}
+
+/* --- the armed line --- */
+
+typedef struct {
+    guint ended, records;
+} Ended;
+
+static void
+on_batch_ended(KlSession *session, const KlBatch *batch, Ended *ended)
+{
+    ended->ended++;
+    ended->records = kl_batch_records(batch)->len;
+    g_assert_null(kl_session_batch(session));
+}
+
+static gboolean
+none_armed(KlSession *session, guint unused)
+{
+    return kl_session_batch(session) == NULL;
+}
+
+static void
+refuses_to_arm(Fixture *f, KlErrorCode code)
+{
+    g_autoptr(GError) error = NULL;
+    g_assert_false(kl_session_arm(f->session, 1, &error));
+    g_assert_error(error, KL_ERROR, (int)code);
+}
+
+/* Units that have their verdict are not worked on again by themselves; what is started by hand meanwhile belongs to the
+ * batch, too. */
+static void
+test_armed(Fixture *f, gconstpointer units)
+{
+    g_autoptr(GError) error = NULL;
+    Ended ended = {0};
+    g_signal_connect(f->session, "batch-ended", G_CALLBACK(on_batch_ended), &ended);
+    spin_until(card_is, f->session, CARD(0, KL_CARD_READY));
+    spin_until(card_is, f->session, CARD(1, KL_CARD_READY));
+    refuses_to_arm(f, KL_ERROR_NOT_SIGNED_ON);
+    scan(f, "OP:217", TRUE);
+    kl_session_start(f->session, 0, NULL, NULL, &error);
+    g_assert_no_error(error);
+    spin_until(card_is, f->session, CARD(0, KL_CARD_PASS));
+
+    g_assert_true(kl_session_arm(f->session, 3, &error));
+    refuses_to_arm(f, KL_ERROR_STATION_BUSY);
+    spin_until(card_is, f->session, CARD(1, KL_CARD_PASS));
+    g_assert_nonnull(kl_session_batch(f->session));
+    g_assert_cmpuint(kl_batch_left(kl_session_batch(f->session)), ==, 2);
+    g_assert_true(kl_session_start(f->session, 0, NULL, NULL, &error));
+    spin_until(card_is, f->session, CARD(0, KL_CARD_PASS));
+    g_assert_true(kl_sim_replace(f->rig->sim, 1, 7, NULL, &error));
+    spin_until(none_armed, f->session, 0);
+    g_assert_cmpuint(ended.ended, ==, 1);
+    g_assert_cmpuint(ended.records, ==, 3);
+    g_autofree char *jobs = kl_line_rig_sql(f->rig, "SELECT count(*), count(batch), count(DISTINCT batch) FROM jobs");
+    g_assert_cmpstr(jobs, ==, "4|3|1");
+}
+
+/* Whatever ends the armed line lets a running unit go on. */
+static void
+test_disarmed(Fixture *f, gconstpointer units)
+{
+    static const char *const scans[] = {"OP:218", "WO:48-1124"};
+    Ended ended = {0};
+    g_signal_connect(f->session, "batch-ended", G_CALLBACK(on_batch_ended), &ended);
+    spin_until(card_is, f->session, CARD(0, KL_CARD_READY));
+    scan(f, "OP:217", TRUE);
+    for (guint i = 0; i < G_N_ELEMENTS(scans) + 2; i++) {
+        g_autoptr(GError) error = NULL;
+        g_assert_true(kl_sim_replace(f->rig->sim, 1, 7 + i, NULL, &error));
+        spin_until(card_is, f->session, CARD(0, KL_CARD_READY));
+        g_assert_true(kl_session_arm(f->session, 10, &error));
+        spin_until(is_at_work, f->session, 0);
+        scan(f, i == 0 ? "OP:217" : "OP:218", TRUE); /* the same badge again ends nothing */
+        g_assert_cmpint(kl_batch_state(kl_session_batch(f->session)), ==, KL_BATCH_ARMED);
+        if (i < G_N_ELEMENTS(scans))
+            scan(f, scans[i], TRUE);
+        else if (i == G_N_ELEMENTS(scans))
+            kl_session_set_auditor(f->session, TRUE);
+        else
+            kl_session_sign_off(f->session);
+        kl_session_set_auditor(f->session, FALSE);
+        g_assert_cmpint(kl_batch_state(kl_session_batch(f->session)), ==, KL_BATCH_STOPPING);
+        spin_until(none_armed, f->session, 0);
+        g_assert_cmpint(kl_session_card(f->session, 0)->state, ==, KL_CARD_PASS);
+        g_assert_cmpuint(ended.ended, ==, i + 1);
+    }
+}
+
+/* --- closing --- */
+
+static void
+on_closed(gpointer data)
+{
+    *(gboolean *)data = TRUE;
+}
+
+/* The station can be opened again as soon as its session says that it is closed. */
+static void
+test_closed_for_good(Fixture *f, gconstpointer units)
+{
+    g_autoptr(GError) error = NULL;
+    gboolean closed = FALSE;
+    spin_until(card_is, f->session, CARD(0, KL_CARD_READY));
+    kl_session_close_then(g_steal_pointer(&f->session), on_closed, &closed);
+    while (!closed)
+        g_main_context_iteration(NULL, TRUE);
+    f->session = kl_session_new(f->rig->station_dir, &error);
+    g_assert_no_error(error);
+    /* What is plugged in is told while the CA is locked. */
+    spin_until(card_is, f->session, CARD(0, KL_CARD_READY));
+    g_assert_false(kl_session_unlocked(f->session));
+    refuses_to_arm(f, KL_ERROR_NOT_SIGNED_ON);
+    scan(f, "OP:217", TRUE);
+    refuses_to_arm(f, KL_ERROR_PASSPHRASE_MISSING);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -166,5 +320,9 @@ main(int argc, char **argv)
     g_test_add("/session/auditor", Fixture, GUINT_TO_POINTER(1), set_up, test_auditor, tear_down);
     g_test_add("/session/wrong-label", Fixture, GUINT_TO_POINTER(1), set_up, test_wrong_label, tear_down);
     g_test_add("/session/several", Fixture, GUINT_TO_POINTER(2), set_up, test_several, tear_down);
+    g_test_add("/session/pulled", Fixture, GUINT_TO_POINTER(1), set_up, test_pulled, tear_down);
+    g_test_add("/session/armed", Fixture, GUINT_TO_POINTER(2), set_up, test_armed, tear_down);
+    g_test_add("/session/disarmed", Fixture, GUINT_TO_POINTER(1), set_up, test_disarmed, tear_down);
+    g_test_add("/session/closed-for-good", Fixture, GUINT_TO_POINTER(1), set_up, test_closed_for_good, tear_down);
     return g_test_run();
 }

@@ -18,13 +18,19 @@ answer_assistant(UiRig *rig)
     ui_enter(rig, "Supervisor's PIN", PIN);
     ui_enter(rig, "The same again", PIN);
     ui_click(rig, ATSPI_ROLE_PUSH_BUTTON, "Apply");
+    ui_wait_says(rig, NULL, "a station whose units stand on a USB hub");
+    ui_click(rig, ATSPI_ROLE_PUSH_BUTTON, "Next");
     ui_wait_says(rig, NULL, "The station is set up.");
     ui_click(rig, ATSPI_ROLE_PUSH_BUTTON, "Close");
 }
 
+/* Not at once: a question that was called off can be asked again. */
 static void
 unlock(UiRig *rig)
 {
+    ui_click(rig, ATSPI_ROLE_PUSH_BUTTON, "CA locked");
+    ui_click(rig, ATSPI_ROLE_PUSH_BUTTON, "Cancel");
+    ui_wait_gone(rig, ATSPI_ROLE_PUSH_BUTTON, "Unlock");
     ui_click(rig, ATSPI_ROLE_PUSH_BUTTON, "CA locked");
     ui_enter(rig, "CA passphrase", "not the passphrase");
     ui_click(rig, ATSPI_ROLE_PUSH_BUTTON, "Unlock");

@@ -7,7 +7,6 @@
 
 #include "drivers/at_wp77/sim/sim_identity.h"
 
-#define SIM_SEED 1
 #define LOOK_EVERY_US 10000
 
 static char *
@@ -123,7 +122,7 @@ ui_rig_start_sim(UiRig *rig, guint units, const char *const *options)
     g_autofree char *sim = built("drivers/at_wp77/sim", "keyline-sim");
     g_autofree char *folder = g_build_filename(rig->dir, "units", NULL);
     g_autofree char *count = g_strdup_printf("%u", units);
-    g_autofree char *seed = g_strdup_printf("%d", SIM_SEED);
+    g_autofree char *seed = g_strdup_printf("%d", UI_SIM_SEED);
     g_strv_builder_add_many(words, sim, "--units", count, "--dir", folder, "--line", rig->line, "--seed", seed,
                             "--speed", "fast", "--control", "--with-parent", NULL);
     if (options != NULL)
@@ -138,22 +137,35 @@ ui_rig_start_sim(UiRig *rig, guint units, const char *const *options)
         ui_rig_fail(rig, "the simulated line did not start");
 }
 
+static void
+set_value(UiRig *rig, const char *name, const char *group, const char *key, const char *value)
+{
+    g_autofree char *path = g_build_filename(rig->station, name, NULL);
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_assert_true(g_key_file_load_from_file(file, path, G_KEY_FILE_KEEP_COMMENTS, NULL));
+    g_key_file_set_string(file, group, key, value);
+    g_assert_true(g_key_file_save_to_file(file, path, NULL));
+}
+
 void
 ui_rig_make_station(UiRig *rig, gboolean unlocks)
 {
     g_autofree char *keyline = built("station/cli", "keyline");
-    const char *setup[] = {keyline, "--station", rig->station, "setup", "--name", "bench", "--line", rig->line, NULL};
+    const char *setup[] = {
+        keyline,   "--station", rig->station, "setup", "--name", "bench", rig->line != NULL ? "--line" : NULL,
+        rig->line, NULL};
     const char *init[] = {keyline, "--station",         rig->station,         "ca",
                           "init",  "--passphrase-file", rig->passphrase_file, NULL};
     g_free(run(rig, setup));
     g_free(run(rig, init));
-    if (!unlocks)
-        return;
-    g_autofree char *conf = g_build_filename(rig->station, "station.conf", NULL);
-    g_autoptr(GKeyFile) file = g_key_file_new();
-    g_assert_true(g_key_file_load_from_file(file, conf, G_KEY_FILE_KEEP_COMMENTS, NULL));
-    g_key_file_set_string(file, "ca", "passphrase-file", rig->passphrase_file);
-    g_assert_true(g_key_file_save_to_file(file, conf, NULL));
+    if (unlocks)
+        set_value(rig, "station.conf", "ca", "passphrase-file", rig->passphrase_file);
+}
+
+void
+ui_rig_set_product(UiRig *rig, const char *group, const char *key, const char *value)
+{
+    set_value(rig, "products/fx30s.conf", group, key, value);
 }
 
 /* A window without its user's habits: plain theme, no animations, no sound, nothing kept outside of the folder. */
@@ -216,6 +228,14 @@ units_seen(UiRig *rig, gconstpointer units)
     return ui_tree_count_described(rig->program, "ready") == *(const guint *)units;
 }
 
+/* Units are seen before the CA is unlocked, and can't be worked on until then. */
+static gboolean
+unlocked_seen(UiRig *rig, gconstpointer data)
+{
+    g_autofree char *words = ui_tree_words(rig->program);
+    return words != NULL && strstr(words, "CA ready") != NULL;
+}
+
 void
 ui_rig_start(UiRig *rig, guint units, const char *const *options)
 {
@@ -225,6 +245,8 @@ ui_rig_start(UiRig *rig, guint units, const char *const *options)
     ui_rig_open(rig);
     if (!ui_rig_until(rig, units_seen, &units))
         ui_rig_fail(rig, "%u units are plugged in, but not as many are ready", units);
+    if (!ui_rig_until(rig, unlocked_seen, NULL))
+        ui_rig_fail(rig, "the CA was not unlocked");
 }
 
 /* GTK 3.24 complains about itself when assistive technology asks for the state of a popover, or the children of a
@@ -289,7 +311,7 @@ char *
 ui_rig_label(guint slot)
 {
     KlSimIdentity identity;
-    kl_sim_identity(SIM_SEED, slot - 1, &identity);
+    kl_sim_identity(UI_SIM_SEED, slot - 1, &identity);
     return g_strdup(identity.fsn);
 }
 

@@ -11,13 +11,16 @@ G_BEGIN_DECLS
 /* The longest that anything may take to happen. */
 #define UI_WAIT_US (30 * G_TIME_SPAN_SECOND)
 
+/* Of the simulated units. */
+#define UI_SIM_SEED 1
+
 #define UI_PASSPHRASE "correct horse battery staple"
 
 typedef struct {
     char *dir; /* holds all of the below; gone after the test */
     char *station;
     char *passphrase_file;
-    char *line; /* the slots, as keyline-sim wrote them */
+    char *line; /* the slots, as keyline-sim wrote them; NULL: the station has none */
     char *log;  /* what the window's process wrote */
     GSubprocess *sim;
     GDataInputStream *sim_answers;
@@ -36,6 +39,9 @@ void ui_rig_start_sim(UiRig *rig, guint units, const char *const *options);
 
 /* Sets up the station for the line, with a CA. unlocks: by itself, by a passphrase file. */
 void ui_rig_make_station(UiRig *rig, gboolean unlocks);
+
+/* Changes a value of the station's product. */
+void ui_rig_set_product(UiRig *rig, const char *group, const char *key, const char *value);
 
 /* Opens keyline-station and waits until its process is in the tree with a window. */
 void ui_rig_open(UiRig *rig);

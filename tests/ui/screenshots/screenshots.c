@@ -1,5 +1,6 @@
 /* Pictures of the window: screenshots WHAT STATION-DIR PICTURE-PREFIX. WHAT is "line" (a station of 16 slots, of which
- * some fail, wait or are empty: see render), "one" (a station of one slot) or "assistant" (a folder without a station).
+ * some fail, wait or are empty: see render), "hub" (the same on a hub), "one" (a station of one slot) or "assistant" (a
+ * folder without a station).
  * Each page is drawn light and dark, into PREFIX-PAGE-light.png and PREFIX-PAGE-dark.png. The language is the locale's.
  */
 #include <gtk/gtk.h>
@@ -170,6 +171,14 @@ start(KlSession *session, guint index)
         g_error("slot %u: %s", index, error->message);
 }
 
+static void
+work_slow_ones(KlSession *session)
+{
+    for (guint i = FINISHED; i < FINISHED + WORKING; i++)
+        start(session, i);
+    wait_until(session, all_working, "units at work");
+}
+
 /* Passes, fails and retries first, so that they stand while the slow ones are still at work. */
 static void
 work_line(KlSession *session)
@@ -177,9 +186,33 @@ work_line(KlSession *session)
     for (guint i = 0; i < FINISHED; i++)
         start(session, i);
     wait_until(session, none_running, "verdicts");
-    for (guint i = FINISHED; i < FINISHED + WORKING; i++)
-        start(session, i);
-    wait_until(session, all_working, "units at work");
+    work_slow_ones(session);
+}
+
+static void
+arm(KlSession *session, guint count)
+{
+    g_autoptr(GError) error = NULL;
+    if (!kl_session_arm(session, count, &error))
+        g_error("the line is not armed: %s", error->message);
+}
+
+static gboolean
+none_armed(KlSession *session)
+{
+    return kl_session_batch(session) == NULL;
+}
+
+/* The first ones as a batch, which leaves its report; then armed again, the slow ones being at work. */
+static void
+draw_hub(KlSession *session, GtkWidget *window)
+{
+    arm(session, FINISHED);
+    wait_until(session, none_armed, "the batch");
+    work_slow_ones(session);
+    draw_both(window, "hub-report");
+    arm(session, 64);
+    draw_both(window, "hub-armed");
 }
 
 /* The newest record of a job that has ended. */
@@ -243,6 +276,8 @@ draw_station(GtkApplication *application, const char *what, const char *dir)
     wait_until(session, all_plugged, "units in the slots");
     if (g_str_equal(what, "one"))
         draw_one(session, window);
+    else if (g_str_equal(what, "hub"))
+        draw_hub(session, window);
     else {
         work_line(session);
         draw_pages(window);
@@ -271,7 +306,7 @@ main(int argc, char **argv)
     kl_secret_init();
     gtk_init(&argc, &argv);
     if (argc != 4) {
-        g_printerr("usage: %s line|one|assistant STATION-DIR PICTURE-PREFIX\n", argv[0]);
+        g_printerr("usage: %s line|hub|one|assistant STATION-DIR PICTURE-PREFIX\n", argv[0]);
         return 2;
     }
     prefix = argv[3];

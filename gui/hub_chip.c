@@ -1,0 +1,105 @@
+#include "gui/hub_chip.h"
+
+#include "gui/chip.h"
+#include "gui/hub_health.h"
+#include "gui/i18n.h"
+
+struct _KlHubChip {
+    GtkMenuButton parent_instance;
+    KlSession *session;
+    GCancellable *gone;
+    GtkLabel *details;
+    gboolean looking, look_again;
+};
+
+G_DEFINE_FINAL_TYPE(KlHubChip, kl_hub_chip, GTK_TYPE_MENU_BUTTON)
+
+static void refresh(KlHubChip *self);
+
+static void
+kl_hub_chip_dispose(GObject *object)
+{
+    KlHubChip *self = KL_HUB_CHIP(object);
+    if (self->session != NULL)
+        g_signal_handlers_disconnect_by_data(self->session, self);
+    if (self->gone != NULL)
+        g_cancellable_cancel(self->gone);
+    g_clear_object(&self->gone);
+    g_clear_object(&self->session);
+    G_OBJECT_CLASS(kl_hub_chip_parent_class)->dispose(object);
+}
+
+static void
+kl_hub_chip_class_init(KlHubChipClass *klass)
+{
+    G_OBJECT_CLASS(klass)->dispose = kl_hub_chip_dispose;
+}
+
+static void
+show(KlHubChip *self, const KlHubHealth *health)
+{
+    gtk_button_set_label(GTK_BUTTON(self), health->words);
+    atk_object_set_name(gtk_widget_get_accessible(GTK_WIDGET(self)), health->words);
+    kl_chip_set_level(GTK_WIDGET(self), health->ok ? KL_CHIP_OK : KL_CHIP_BAD);
+    gtk_label_set_text(self->details, health->details != NULL ? health->details : _("Every hub is there."));
+}
+
+static void
+on_looked(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(KlHubChip) self = data;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) devices = kl_session_look_finish(result, &error);
+    self->looking = FALSE;
+    if (self->session == NULL)
+        return;
+    const KlConfig *config = kl_station_config(kl_session_station(self->session));
+    g_autoptr(KlHubHealth) health =
+        devices != NULL ? kl_hub_health_new(config, devices) : kl_hub_health_new_failed(error);
+    show(self, health);
+    if (self->look_again)
+        refresh(self);
+}
+
+/* One look at a time: what changes meanwhile is seen by the next. */
+static void
+refresh(KlHubChip *self)
+{
+    self->look_again = self->looking;
+    if (self->looking)
+        return;
+    self->looking = TRUE;
+    kl_session_look(self->session, self->gone, on_looked, g_object_ref(self));
+}
+
+static void
+on_open(KlHubChip *self)
+{
+    gtk_widget_grab_focus(GTK_WIDGET(self->details));
+    gtk_label_select_region(self->details, 0, 0);
+}
+
+static void
+kl_hub_chip_init(KlHubChip *self)
+{
+    GtkWidget *popover = gtk_popover_new(GTK_WIDGET(self));
+    GtkWidget *details = gtk_label_new(NULL);
+    self->gone = g_cancellable_new();
+    self->details = GTK_LABEL(details);
+    g_object_set(details, "xalign", 0.0, "wrap", TRUE, "max-width-chars", 48, "selectable", TRUE, "margin", 14, NULL);
+    gtk_widget_show(details);
+    gtk_container_add(GTK_CONTAINER(popover), details);
+    g_signal_connect_swapped(popover, "show", G_CALLBACK(on_open), self);
+    gtk_menu_button_set_popover(GTK_MENU_BUTTON(self), popover);
+}
+
+GtkWidget *
+kl_hub_chip_new(KlSession *session)
+{
+    KlHubChip *self = g_object_new(KL_TYPE_HUB_CHIP, "visible", TRUE, "focus-on-click", FALSE, "label", _("Hub"), NULL);
+    self->session = g_object_ref(session);
+    kl_chip_set_level(GTK_WIDGET(self), KL_CHIP_WARN);
+    g_signal_connect_swapped(session, "bus-changed", G_CALLBACK(refresh), self);
+    refresh(self);
+    return GTK_WIDGET(self);
+}
