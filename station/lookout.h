@@ -11,7 +11,8 @@ typedef struct KlLookout KlLookout;
 /* What it does each time: at its start, when poked, and every KL_LOOKOUT_EVERY_MS at least. */
 typedef void (*KlLookoutLook)(gpointer data);
 
-#define KL_LOOKOUT_EVERY_MS 100
+/* Where no bus tells of a removal, it has to show within 200 ms all the same. */
+#define KL_LOOKOUT_EVERY_MS 150
 
 /* Starts the thread. data is borrowed and must outlive the look-out. */
 KlLookout *kl_lookout_new(KlLookoutLook look, gpointer data);

@@ -13,7 +13,7 @@
 
 #include "station/error.h"
 
-#define HEAP_SIZE ((gsize)64 * 1024)
+#define HEAP_SIZE ((gsize)256 * 1024) /* room for what 64 slots have in it at once */
 #define HEAP_SMALLEST 32
 #define SECRET_MAX 1024 /* bytes */
 

@@ -23,18 +23,22 @@ is_setting(const char *line)
     return line[strspn(line, " \t\r")] != '\0' && line[strspn(line, " \t\r")] != '#';
 }
 
-/* FALSE unless text is one group, [hub NAME], without comments. Whether its keys are right, loading it will tell. */
-static gboolean
-check_group(const char *text, char **header, GError **error)
+/* The header of text, which has to be one group, [hub NAME], or NULL. Whether its keys are right, loading it will tell.
+ */
+static char *
+fixture_header(const char *text, GError **error)
 {
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-    *header = lines[0] != NULL ? group_of(lines[0]) : NULL;
-    gboolean ok = *header != NULL && g_str_has_prefix(*header, "[hub ") && g_str_has_suffix(*header, "]");
+    g_autofree char *header = lines[0] != NULL ? group_of(lines[0]) : NULL;
+    gboolean ok = header != NULL && g_str_has_prefix(header, "[hub ") && g_str_has_suffix(header, "]");
     for (guint i = 1; ok && lines[i] != NULL; i++) {
         g_autofree char *further = group_of(lines[i]);
         ok = further == NULL;
     }
-    return ok || kl_fail(error, KL_ERROR_CONFIG_INVALID, "a fixture is one group, [hub NAME]");
+    if (ok)
+        return g_steal_pointer(&header);
+    kl_fail(error, KL_ERROR_CONFIG_INVALID, "a fixture is one group, [hub NAME]");
+    return NULL;
 }
 
 /* The whole text with the group in place of the one with that header, or at the end. What is not a setting of that
@@ -105,9 +109,9 @@ replace(const char *dir, const char *path, const char *text, GError **error)
 gboolean
 kl_station_set_fixture(const char *dir, const char *group, GError **error)
 {
-    g_autofree char *header = NULL;
+    g_autofree char *header = fixture_header(group, error);
     /* A configuration that can't be read must not be written either. */
-    g_autoptr(KlConfig) config = check_group(group, &header, error) ? kl_station_load_config(dir, error) : NULL;
+    g_autoptr(KlConfig) config = header != NULL ? kl_station_load_config(dir, error) : NULL;
     if (config == NULL)
         return FALSE;
     g_autofree char *path = g_build_filename(config->dir, "station.conf", NULL);

@@ -27,8 +27,8 @@ struct KlTransport {
     const KlTransportClass *klass;
 };
 
-/* Opens an address ("serial:/dev/ttyUSB2", "pty:PATH", "tcp:HOST:PORT", "usb:1-1.4.2": whatever is plugged into that hub
- * port). Errors: PORT_MISSING, PORT_BUSY, PORT_MODEM_MANAGER, PORT_DENIED, PORT_GONE, UNIT_BOOT_MODE, CANCELLED,
+/* Opens an address ("serial:/dev/ttyUSB2", "pty:PATH", "tcp:HOST:PORT", "usb:1-1.4.2": whatever is plugged into that
+ * hub port). Errors: PORT_MISSING, PORT_BUSY, PORT_MODEM_MANAGER, PORT_DENIED, PORT_GONE, UNIT_BOOT_MODE, CANCELLED,
  * CONFIG_INVALID (not an address). The caller closes it. */
 typedef KlTransport *(*KlTransportOpen)(const char *address, const KlOp *op, GError **error);
 
