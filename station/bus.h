@@ -55,9 +55,13 @@ typedef struct {
     gboolean (*port_power)(KlBus *bus, const char *path, KlPortPower *power, GError **error);
 
     /* Takes the power off that place for off_ms and gives it back, by the hub's own control requests, both halves of a
-     * USB 3 hub. POWER_FIXED when the hub can't do that for one port alone; BUS_FAILED; CANCELLED (the power is back).
-     */
+     * USB 3 hub. POWER_FIXED when the hub can't do that for one port alone; BUS_FAILED; CANCELLED (the power is back);
+     * POWER_STUCK whatever else went wrong, when the power could not be given back. */
     gboolean (*power_cycle)(KlBus *bus, const char *path, guint off_ms, KlOp *op, GError **error);
+
+    /* Gives that place its power, which a power cycle may not have got to do: its program was killed. Harmless to what
+     * has power; nothing is done where the hub does not switch each port. BUS_FAILED; PORT_MISSING; POWER_STUCK. */
+    gboolean (*power_on)(KlBus *bus, const char *path, GError **error);
 
     void (*free)(KlBus *bus);
 } KlBusClass;
@@ -65,6 +69,9 @@ typedef struct {
 struct KlBus {
     const KlBusClass *klass;
 };
+
+/* The place that an address names ("usb:1-1.4.2", "usb:1-1.4.2#3"), or NULL. The caller frees. */
+char *kl_bus_place(const char *address);
 
 static inline void
 kl_bus_free(KlBus *bus)

@@ -7,7 +7,9 @@
 /* One slot's claim on one IMEI. */
 typedef struct {
     char *slot;
+    KlClaimUnit unit;
     gboolean contested;
+    char *moved_to; /* the slot that its unit went to, or NULL */
 } Claim;
 
 struct KlClaims {
@@ -20,6 +22,7 @@ claim_free(gpointer data)
 {
     Claim *claim = data;
     g_free(claim->slot);
+    g_free(claim->moved_to);
     g_free(claim);
 }
 
@@ -53,12 +56,9 @@ find(GPtrArray *holders, const char *slot)
     return NULL;
 }
 
-static void
-take(KlClaims *claims, const char *imei, const char *slot)
+static Claim *
+add(KlClaims *claims, GPtrArray *holders, const char *imei, const char *slot)
 {
-    GPtrArray *holders = g_hash_table_lookup(claims->by_imei, imei);
-    if (find(holders, slot) != NULL)
-        return;
     if (holders == NULL) {
         holders = g_ptr_array_new_with_free_func(claim_free);
         g_hash_table_insert(claims->by_imei, g_strdup(imei), holders);
@@ -66,17 +66,44 @@ take(KlClaims *claims, const char *imei, const char *slot)
     Claim *claim = g_new0(Claim, 1);
     claim->slot = g_strdup(slot);
     g_ptr_array_add(holders, claim);
-    if (holders->len == 1)
-        return;
-    for (guint i = 0; i < holders->len; i++)
-        ((Claim *)g_ptr_array_index(holders, i))->contested = TRUE;
+    return claim;
+}
+
+static gboolean
+unit_there(const KlClaimUnit *unit)
+{
+    guint64 plug = unit->look(unit->address);
+    return plug != 0 && plug == unit->plug;
+}
+
+static void
+take(KlClaims *claims, const char *imei, const char *slot, const KlClaimUnit *unit)
+{
+    GPtrArray *holders = g_hash_table_lookup(claims->by_imei, imei);
+    Claim *claim = find(holders, slot);
+    if (claim == NULL)
+        claim = add(claims, holders, imei, slot);
+    holders = g_hash_table_lookup(claims->by_imei, imei);
+    claim->unit = *unit;
+    g_clear_pointer(&claim->moved_to, g_free);
+    for (guint i = 0; i < holders->len; i++) {
+        Claim *other = g_ptr_array_index(holders, i);
+        if (other == claim)
+            continue;
+        if (unit_there(&other->unit)) {
+            claim->contested = other->contested = TRUE;
+        } else {
+            g_free(other->moved_to);
+            other->moved_to = g_strdup(slot);
+        }
+    }
 }
 
 void
-kl_claims_take(KlClaims *claims, const char *imei, const char *slot)
+kl_claims_take(KlClaims *claims, const char *imei, const char *slot, const KlClaimUnit *unit)
 {
     pthread_mutex_lock(&claims->mutex);
-    take(claims, imei, slot);
+    take(claims, imei, slot, unit);
     pthread_mutex_unlock(&claims->mutex);
 }
 
@@ -87,13 +114,26 @@ kl_claims_check(KlClaims *claims, const char *imei, const char *slot, GError **e
     const Claim *claim = find(g_hash_table_lookup(claims->by_imei, imei), slot);
     gboolean held = claim != NULL;
     gboolean contested = held && claim->contested;
+    g_autofree char *moved_to = held ? g_strdup(claim->moved_to) : NULL;
     pthread_mutex_unlock(&claims->mutex);
 
     if (!held)
         return kl_fail(error, KL_ERROR_INTERNAL, "slot %s has no claim on IMEI %s", slot, imei);
     if (contested)
         return kl_fail(error, KL_ERROR_DUPLICATE_IMEI, "IMEI %s also answers in another slot than %s", imei, slot);
+    if (moved_to != NULL)
+        return kl_fail(error, KL_ERROR_UNIT_REMOVED, "IMEI %s now answers in slot %s", imei, moved_to);
     return TRUE;
+}
+
+gboolean
+kl_claims_alone(KlClaims *claims, const char *imei)
+{
+    pthread_mutex_lock(&claims->mutex);
+    const GPtrArray *holders = g_hash_table_lookup(claims->by_imei, imei);
+    gboolean alone = holders == NULL || holders->len == 1;
+    pthread_mutex_unlock(&claims->mutex);
+    return alone;
 }
 
 void

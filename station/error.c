@@ -66,7 +66,7 @@ kl_error_kind(KlErrorCode code)
 gboolean
 kl_error_stops_line(KlErrorCode code)
 {
-    if (code == KL_ERROR_PORT_DENIED || code == KL_ERROR_PORT_MODEM_MANAGER)
+    if (code == KL_ERROR_PORT_DENIED || code == KL_ERROR_PORT_MODEM_MANAGER || code == KL_ERROR_POWER_STUCK)
         return FALSE;
     KlErrorKind kind = kl_error_kind(code);
     return kind == KL_ERROR_KIND_STATION || kind == KL_ERROR_KIND_BUG;

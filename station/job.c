@@ -83,7 +83,8 @@ kl_job_worth_retrying(const GError *failure)
     return code != KL_ERROR_CANCELLED && code != KL_ERROR_UNIT_REMOVED && kl_error_kind(code) == KL_ERROR_KIND_RETRY;
 }
 
-/* The step's own work under its limits. A contested IMEI stops a unit at its next step. */
+/* The step's own work under its limits. A contested IMEI stops a unit at its next step, and so does that it has gone to
+ * another slot. */
 static gboolean
 run_limited(KlJob *job, const KlStep *step, KlOp *op, GError **error)
 {
@@ -94,9 +95,7 @@ run_limited(KlJob *job, const KlStep *step, KlOp *op, GError **error)
     op->progress_data = job;
 
     if (!(step->flags & KL_STEP_CLEANUP)) {
-        if (!kl_op_check(op, error))
-            return FALSE;
-        if (job->claimed && !kl_claims_check(job->bench->claims, job->record->unit->imei, job->slot, error))
+        if (!kl_op_check(op, error) || !kl_job_check_claim(job, error))
             return FALSE;
     }
     return step->run(job, op, error);
@@ -138,8 +137,16 @@ run_attempt(KlJob *job, const KlStep *step, guint attempt, GError **error)
     return ok;
 }
 
-/* The last resort before the failure counts, as often as it may be tried. That it did not help does not change what the
- * job failed of; that another unit was found, or the operator has stopped it, does. */
+/* That the bus can't help does not change what the job failed of. */
+static gboolean
+is_no_help(KlErrorCode code)
+{
+    return code == KL_ERROR_POWER_FIXED || code == KL_ERROR_BUS_FAILED;
+}
+
+/* The last resort before the failure counts, as often as it may be tried. As in kl_job_recover: what was found there
+ * for good (another unit, a second one with its IMEI, that the operator has stopped it) explains the failure better,
+ * and so does that the unit has no power any more; there is no trying again then. */
 static gboolean
 power_cycle(KlJob *job, const KlStep *step, GError **failure)
 {
@@ -147,13 +154,14 @@ power_cycle(KlJob *job, const KlStep *step, GError **failure)
         g_autoptr(GError) trouble = NULL;
         if (run_attempt(job, &kl_job_power_step, ++job->power_cycles, &trouble))
             return TRUE;
-        KlErrorCode code = kl_error_code(trouble);
-        if (code == KL_ERROR_CANCELLED || code == KL_ERROR_UNIT_CHANGED || code == KL_ERROR_UNIT_REMOVED) {
-            g_clear_error(failure);
-            *failure = g_steal_pointer(&trouble);
-        }
-        if (kl_error_kind(code) == KL_ERROR_KIND_STATION)
+        if (kl_job_worth_retrying(trouble))
+            continue;
+        if (is_no_help(kl_error_code(trouble)))
             return FALSE;
+        g_autofree char *was = g_strdup((*failure)->message);
+        g_clear_error(failure);
+        kl_fail(failure, kl_error_code(trouble), "after \"%s\": %s", was, trouble->message);
+        return FALSE;
     }
     return FALSE;
 }

@@ -3,14 +3,13 @@
 
 /* A unit that was just put in: its port appears, udev sets it up, the unit starts until it can tell who it is. */
 #define APPEAR_MS 5000
-#define SETTLE_US (2 * G_USEC_PER_SEC)
+#define SETTLE_US (5 * G_USEC_PER_SEC) /* as long as the bus waits for udev, in usb_bus.c */
 #define STARTING_MS 15000
 #define PORT_PAUSE_MS 50
 #define STARTING_PAUSE_MS 500
 
-/* Waits; an operation that is stopped wakes at once. */
-static gboolean
-pause_for(const KlOp *op, guint ms, GError **error)
+gboolean
+kl_job_pause(const KlOp *op, guint ms, GError **error)
 {
     GPollFD stop;
     if (op->cancel != NULL && g_cancellable_make_pollfd(op->cancel, &stop)) {
@@ -92,6 +91,9 @@ open_device(KlJob *job, KlOp *op, GError **error)
         if (job->device != NULL)
             return TRUE;
         KlErrorCode code = kl_error_code(failure);
+        /* What is not there may answer in another slot by now. */
+        if (code == KL_ERROR_PORT_MISSING && !kl_job_check_claim(job, error))
+            return FALSE;
         guint pause_ms = code == KL_ERROR_UNIT_STARTING ? STARTING_PAUSE_MS : PORT_PAUSE_MS;
         gint64 until_us = from_us + patience_ms(job, code) * G_TIME_SPAN_MILLISECOND;
         gint64 next_us = g_get_monotonic_time() + pause_ms * G_TIME_SPAN_MILLISECOND;
@@ -101,7 +103,7 @@ open_device(KlJob *job, KlOp *op, GError **error)
             g_propagate_error(error, g_steal_pointer(&failure));
             return FALSE;
         }
-        if (!pause_for(op, pause_ms, error))
+        if (!kl_job_pause(op, pause_ms, error))
             return FALSE;
     }
 }
@@ -134,7 +136,8 @@ kl_job_disconnect(KlJob *job)
         job->bench->driver->close(g_steal_pointer(&job->device));
 }
 
-/* Asks the connected unit who it is. That it has restarted is no failure here, but told. */
+/* Asks the connected unit who it is. That it has restarted is no failure here, but told; that its IMEI answers in
+ * another slot, too, is one. */
 static gboolean
 check_same_unit(KlJob *job, KlOp *op, gboolean *restarted, GError **error)
 {
@@ -154,7 +157,9 @@ check_same_unit(KlJob *job, KlOp *op, gboolean *restarted, GError **error)
         g_free(known->boot_id);
         known->boot_id = g_steal_pointer(&unit->boot_id);
     }
-    return TRUE;
+    if (job->claimed)
+        kl_job_take_claim(job);
+    return kl_job_check_claim(job, error);
 }
 
 gboolean

@@ -1,26 +1,13 @@
 /* The declared last resort: a unit that does not answer, or does not come back, has its hub port switched off and on.
  */
-#include <string.h>
-
 #include "station/i18n.h"
 #include "station/job_steps.h"
 
 /* Long enough for a module's capacitors. */
 #define OFF_MS 2000
-#define SCHEME "usb:"
 
 const KlStep kl_job_power_step = {
     "power-cycle", N_("Switching the unit off and on"), kl_step_power_cycle, NULL, 0, 30, 0, 0};
-
-/* The place on the bus that a slot's address names ("usb:1-1.4.2", "usb:1-1.4.2#3"), or NULL. */
-static char *
-place_of(const char *address)
-{
-    if (!g_str_has_prefix(address, SCHEME))
-        return NULL;
-    const char *path = address + strlen(SCHEME);
-    return g_strndup(path, strcspn(path, "#"));
-}
 
 /* Silence, and a unit that is gone; but not one whose place another unit has taken. */
 static gboolean
@@ -42,16 +29,17 @@ may_help(const KlJob *job, const GError *failure)
 gboolean
 kl_job_may_power_cycle(const KlJob *job, const KlStep *step, const GError *failure)
 {
-    return job->power_cycles < job->bench->power_cycles && g_str_has_prefix(job->ports->agent, SCHEME) &&
-           job->bench->bus != NULL && (step->flags & KL_STEP_DEVICE) && !(step->flags & KL_STEP_NO_RETURN) &&
-           may_help(job, failure) && !g_cancellable_is_cancelled(job->cancel);
+    g_autofree char *place = kl_bus_place(job->ports->agent);
+    return job->power_cycles < job->bench->power_cycles && place != NULL && job->bench->bus != NULL &&
+           (step->flags & KL_STEP_DEVICE) && !(step->flags & KL_STEP_NO_RETURN) && may_help(job, failure) &&
+           kl_job_check_claim(job, NULL) && !g_cancellable_is_cancelled(job->cancel);
 }
 
 gboolean
 kl_step_power_cycle(KlJob *job, KlOp *op, GError **error)
 {
     KlBus *bus = job->bench->bus;
-    g_autofree char *place = place_of(job->ports->agent);
+    g_autofree char *place = kl_bus_place(job->ports->agent);
     gboolean restarted;
     kl_job_disconnect(job);
     return bus->klass->power_cycle(bus, place, OFF_MS, op, error) && kl_job_reconnect(job, &restarted, error);

@@ -74,7 +74,16 @@ void kl_job_emit(const KlJob *job, KlEvent *event);
 /* Whether another attempt could end otherwise. A unit that was pulled out is not waited for twice. */
 gboolean kl_job_worth_retrying(const GError *failure);
 
-/* Looks what is plugged in now. In job_connect.c, as the next seven. */
+/* The claim of the job's slot on its unit: taken as the unit was last identified; FALSE with DUPLICATE_IMEI or
+ * UNIT_REMOVED when it may not go on (a job that has no claim yet may). In job_claim.c, as the next two. */
+void kl_job_take_claim(KlJob *job);
+gboolean kl_job_check_claim(const KlJob *job, GError **error);
+/* Waits until a slot that has lost the unit to this one has let go of it. */
+gboolean kl_job_await_claim(KlJob *job, KlOp *op, GError **error);
+
+/* Waits; an operation that is stopped wakes at once. In job_connect.c, as the next eight. */
+gboolean kl_job_pause(const KlOp *op, guint ms, GError **error);
+/* Looks what is plugged in now. */
 void kl_job_look(KlJob *job);
 /* Opens the unit's ports, waiting for a port that is just coming back and for a unit that is still starting. Closes an
  * open device first. UNIT_REMOVED when something was plugged in, and nothing is any more. */

@@ -207,10 +207,37 @@ has_usb_slots(const KlConfig *config)
 {
     for (guint i = 0; i < config->slots->len; i++) {
         const KlSlotConfig *slot = g_ptr_array_index(config->slots, i);
-        if (g_str_has_prefix(slot->agent, "usb:"))
+        g_autofree char *place = kl_bus_place(slot->agent);
+        if (place != NULL)
             return TRUE;
     }
     return FALSE;
+}
+
+/* A program that was killed in mid power cycle has left a port dark. */
+static void
+light_slots(const KlStation *station)
+{
+    KlBus *bus = station->bench.bus;
+    for (guint i = 0; i < station->config->slots->len; i++) {
+        const KlSlotConfig *slot = g_ptr_array_index(station->config->slots, i);
+        g_autofree char *place = kl_bus_place(slot->agent);
+        g_autoptr(GError) failure = NULL;
+        if (place != NULL && !bus->klass->power_on(bus, place, &failure))
+            g_message("slot %s: its hub port was not given power: %s", slot->name, failure->message);
+    }
+}
+
+/* Who only looks at records needs no bus. */
+static gboolean
+open_bus_for_jobs(KlStation *station, GError **error)
+{
+    if (!has_usb_slots(station->config))
+        return TRUE;
+    station->bench.bus = kl_station_bus(station, error);
+    if (station->bench.bus != NULL && station->bench.power_cycles > 0)
+        light_slots(station);
+    return station->bench.bus != NULL;
 }
 
 KlStation *
@@ -233,12 +260,8 @@ kl_station_open(const char *dir, KlStationMode mode, const char *product, GError
     if (!open_store(station, mode, error))
         return NULL;
     fill_bench(station);
-    /* Who only looks at records needs no bus. */
-    if (mode == KL_STATION_RUN && has_usb_slots(station->config)) {
-        station->bench.bus = kl_station_bus(station, error);
-        if (station->bench.bus == NULL)
-            return NULL;
-    }
+    if (mode == KL_STATION_RUN && !open_bus_for_jobs(station, error))
+        return NULL;
     return g_steal_pointer(&station);
 }
 

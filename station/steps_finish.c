@@ -201,7 +201,7 @@ gboolean
 kl_step_record(KlJob *job, KlOp *op, GError **error)
 {
     KlRecord *record = job->record;
-    if (job->failure == NULL && !kl_claims_check(job->bench->claims, record->unit->imei, job->slot, &job->failure))
+    if (job->failure == NULL && !kl_job_check_claim(job, &job->failure))
         kl_transcript_note(job->transcript, "%s", job->failure->message);
     kl_job_settle(job);
     g_free(record->transcript);

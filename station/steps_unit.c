@@ -210,14 +210,15 @@ take_certificate_from_ledger(KlJob *job)
 /* What is known of the unit, read once: later attempts at this step keep what the first one has found and journalled.
  */
 static gboolean
-claim(KlJob *job, GError **error)
+claim(KlJob *job, KlOp *op, GError **error)
 {
     const KlUnit *unit = job->record->unit;
     if (job->state != NULL)
         return TRUE;
     /* First here, so that another slot with the same IMEI is stopped too when the store knows better. */
-    kl_claims_take(job->bench->claims, unit->imei, job->slot);
-    job->claimed = TRUE;
+    kl_job_take_claim(job);
+    if (!kl_job_await_claim(job, op, error))
+        return FALSE;
     KlUnitState *state = KL_JOB_STORE(job, unit_claim, job->record->id, unit, error);
     if (state == NULL)
         return FALSE;
@@ -234,9 +235,9 @@ kl_step_precheck(KlJob *job, KlOp *op, GError **error)
     /* First of all, and for units that are only checked, too: with a CA that can't serve, the trouble is not theirs. */
     if (!kl_job_self_test(job, op, error))
         return FALSE;
-    if (!kl_profile_accepts(job->bench->profile, job->record->unit, error) || !claim(job, error))
+    if (!kl_profile_accepts(job->bench->profile, job->record->unit, error) || !claim(job, op, error))
         return FALSE;
-    if (!kl_claims_check(job->bench->claims, job->record->unit->imei, job->slot, error))
+    if (!kl_job_check_claim(job, error))
         return FALSE;
     if (!kl_job_ensure_connected(job, op, error) || !kl_job_plan_key(job, op, error))
         return FALSE;

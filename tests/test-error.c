@@ -88,7 +88,7 @@ test_stops_the_line(void)
     } cases[] = {
         {KL_ERROR_PORT_DENIED, FALSE}, {KL_ERROR_PORT_MODEM_MANAGER, FALSE}, {KL_ERROR_NO_ANSWER, FALSE},
         {KL_ERROR_UNIT_LOCKED, FALSE}, {KL_ERROR_CA_EXPIRED, TRUE},          {KL_ERROR_STORE_FULL, TRUE},
-        {KL_ERROR_INTERNAL, TRUE},
+        {KL_ERROR_INTERNAL, TRUE},     {KL_ERROR_POWER_STUCK, FALSE},
     };
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
         g_assert_cmpint(kl_error_stops_line(cases[i].code), ==, cases[i].stops);

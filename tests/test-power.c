@@ -13,10 +13,27 @@ typedef struct {
     gboolean heals;     /* the same unit comes back, new from the factory and without its faults */
     gboolean swaps;     /* another unit comes back */
     KlErrorCode fails;  /* it fails with this; KL_ERROR_LAST: not */
+    KlErrorCode then;   /* opening the port fails with this afterwards; KL_ERROR_LAST: not */
+    gboolean rival;     /* the unit's IMEI is found in another slot meanwhile */
+    gboolean moves;     /* as soon as it is gone, the unit answers in another slot */
     gboolean cancelled; /* the job is stopped meanwhile */
     GCancellable *cancel;
     guint calls;
 } FakeBus;
+
+/* Slot 02 takes up the IMEI of the unit in 01; a unit stands in 02. */
+static guint64
+always_there(const char *address)
+{
+    return 1;
+}
+
+static void
+take_as_rival(const KlLineRig *rig)
+{
+    const KlClaimUnit unit = {always_there, NULL, 1};
+    kl_claims_take(kl_station_bench(rig->station)->claims, kl_sim_imei(rig->sim, 1), "02", &unit);
+}
 
 static gboolean
 fake_power_cycle(KlBus *base, const char *path, guint off_ms, KlOp *op, GError **error)
@@ -29,6 +46,8 @@ fake_power_cycle(KlBus *base, const char *path, guint off_ms, KlOp *op, GError *
         return kl_fail(error, bus->fails, "fake");
     if (bus->heals || bus->swaps)
         g_assert_true(kl_sim_replace(bus->rig->sim, 1, bus->swaps ? 1 : 0, NULL, NULL));
+    if (bus->rival)
+        take_as_rival(bus->rig);
     if (bus->cancelled)
         g_cancellable_cancel(op->cancel);
     return kl_op_check(op, error);
@@ -40,6 +59,7 @@ static const KlBusClass fake_class = {.power_cycle = fake_power_cycle};
 static char *real_agent;
 static KlTransportOpen real_open;
 static KlTransportPlug real_plug;
+static FakeBus *on_bus;
 
 static const char *
 translated(const char *address)
@@ -50,6 +70,14 @@ translated(const char *address)
 static KlTransport *
 open_by_place(const char *address, const KlOp *op, GError **error)
 {
+    if (on_bus->calls > 0 && on_bus->then != KL_ERROR_LAST) {
+        kl_fail(error, on_bus->then, "fake");
+        return NULL;
+    }
+    if (on_bus->moves && real_plug(translated(address)) == 0) {
+        on_bus->moves = FALSE;
+        take_as_rival(on_bus->rig);
+    }
     return real_open(translated(address), op, error);
 }
 
@@ -67,6 +95,7 @@ run(const KlLineRig *rig, FakeBus *bus, guint power_cycles, const char *address,
     g_autofree char *agent = g_strdup(ports.agent);
     bus->base.klass = &fake_class;
     bus->rig = rig;
+    on_bus = bus;
     real_agent = agent;
     real_open = bench.open_transport;
     real_plug = bench.plug;
@@ -107,7 +136,7 @@ typedef struct {
 } Case;
 
 #define USB "usb:" PLACE
-#define AS_IT_IS .fails = KL_ERROR_LAST
+#define AS_IT_IS .fails = KL_ERROR_LAST, .then = KL_ERROR_LAST
 
 static const Case cases[] = {
     {"silent-at-connect",
@@ -170,6 +199,46 @@ static const Case cases[] = {
      "connect:NO_ANSWER connect:NO_ANSWER power-cycle:BUS_FAILED",
      1,
      "NO_ANSWER"},
+    {"stuck",
+     "1:no-answer@connect",
+     0,
+     USB,
+     3,
+     {.fails = KL_ERROR_POWER_STUCK},
+     "connect",
+     "connect:NO_ANSWER connect:NO_ANSWER power-cycle:POWER_STUCK",
+     1,
+     "POWER_STUCK"},
+    {"found-for-good",
+     "1:no-answer@connect",
+     0,
+     USB,
+     3,
+     {.fails = KL_ERROR_LAST, .then = KL_ERROR_IDENTITY_MISMATCH},
+     "connect",
+     "connect:NO_ANSWER connect:NO_ANSWER power-cycle:IDENTITY_MISMATCH",
+     1,
+     "IDENTITY_MISMATCH"},
+    {"rival",
+     "1:no-answer@install*3",
+     0,
+     USB,
+     3,
+     {.rival = TRUE, AS_IT_IS},
+     "install",
+     "install:NO_ANSWER install:NO_ANSWER install:NO_ANSWER power-cycle:DUPLICATE_IMEI",
+     1,
+     "DUPLICATE_IMEI"},
+    {"moved",
+     "1:disconnect@install*1",
+     60000,
+     USB,
+     3,
+     {.moves = TRUE, AS_IT_IS},
+     "install",
+     "install:UNIT_REMOVED",
+     0,
+     "UNIT_REMOVED"},
     {"silent-in-mid-job",
      "1:no-answer@install*3",
      0,

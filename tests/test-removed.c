@@ -158,6 +158,65 @@ test_another_in_its_place(void)
     kl_line_rig_assert_deserved(rig, 1, other);
 }
 
+/* --- the unit goes to another slot --- */
+
+static void
+move_to_two(KlJobTrace *trace)
+{
+    KlLineRig *rig = trace->data;
+    kl_sim_unplug(rig->sim, 1);
+    g_assert_true(kl_sim_replace(rig->sim, 2, 0, NULL, NULL));
+    kl_line_rig_start(rig, 2, NULL);
+}
+
+/* The job there goes on with it; the one that has lost it ends, and does not wait for it. */
+static void
+test_moved(void)
+{
+    KlSimOptions options = {.units = 2};
+    g_autoptr(KlLineRig) rig = kl_line_rig_new(&options, NULL);
+    g_auto(KlJobTrace) trace = {KL_EVENT_STEP_BEGIN, "key", move_to_two, rig};
+    g_autoptr(KlRecord) lost = run(rig, &trace);
+    assert_end(lost, KL_OUTCOME_ABORTED, KL_ERROR_UNIT_REMOVED);
+    g_assert_nonnull(strstr(lost->detail, "in slot 02"));
+    g_assert_cmpuint(kl_job_trace_last(&trace, KL_EVENT_JOB_END)->plug, ==, 0);
+    g_autoptr(KlRecord) found = kl_line_rig_wait(rig);
+    assert_pass(found);
+    g_assert_cmpstr(found->unit->imei, ==, lost->unit->imei);
+    g_assert_cmpstr(found->unit->device_id, ==, lost->unit->device_id);
+    kl_line_rig_assert_deserved(rig, 2, found);
+    g_autofree char *keys = kl_line_rig_sql(rig, "SELECT count(*) FROM keys; SELECT count(*) FROM certificates");
+    g_assert_cmpstr(keys, ==, "1\n1");
+}
+
+static guint64
+nothing_there(const char *address)
+{
+    return 0;
+}
+
+/* The one that has lost it may be in the middle of something: until it has let go, nothing is written about the unit.
+ */
+static void
+test_waits_for_the_other(void)
+{
+    KlSimOptions options = {.units = 1};
+    g_autoptr(KlLineRig) rig = kl_line_rig_new(&options, NULL);
+    KlClaims *claims = kl_station_bench(rig->station)->claims;
+    const char *imei = kl_sim_imei(rig->sim, 1);
+    const KlClaimUnit gone = {nothing_there, NULL, 1};
+    kl_claims_take(claims, imei, "09", &gone);
+    kl_line_rig_start(rig, 1, NULL);
+    while (kl_claims_check(claims, imei, "09", NULL))
+        g_usleep(1000);
+    g_usleep(200 * 1000); /* for what should not happen */
+    g_autofree char *before = kl_line_rig_sql(rig, "SELECT count(*) FROM units");
+    g_assert_cmpstr(before, ==, "0");
+    kl_claims_drop(claims, imei, "09");
+    g_autoptr(KlRecord) record = kl_line_rig_wait(rig);
+    assert_pass(record);
+}
+
 /* --- ports that are there before they may be used --- */
 
 static struct {
@@ -198,13 +257,13 @@ test_fresh_port(void)
     KlSimOptions options = {.units = 1, .one_port = TRUE};
     g_autoptr(KlLineRig) rig = kl_line_rig_new(&options, NULL);
     for (guint i = 0; i < G_N_ELEMENTS(codes); i++) {
-        g_autoptr(KlRecord) fresh = run_guarded(rig, codes[i], 5);
+        g_autoptr(KlRecord) fresh = run_guarded(rig, codes[i], 60); /* some 3 s: as long as udev may well take */
         assert_pass(fresh);
         g_assert_null(fresh->first_code);
     }
     g_autoptr(KlRecord) denied = run_guarded(rig, KL_ERROR_PORT_DENIED, G_MAXUINT);
     assert_end(denied, KL_OUTCOME_ERROR, KL_ERROR_PORT_DENIED);
-    g_assert_cmpuint(gate.opens, <, 100); /* given up after some seconds, not only when the step's time was up */
+    g_assert_cmpuint(gate.opens, <, 200); /* given up after some seconds, not only when the step's time was up */
 }
 
 /* Nothing becomes of waiting for these. */
@@ -268,6 +327,8 @@ main(int argc, char **argv)
     g_test_add_func("/removed/never-there", test_never_there);
     g_test_add_func("/removed/goes-on", test_goes_on);
     g_test_add_func("/removed/another-in-its-place", test_another_in_its_place);
+    g_test_add_func("/removed/moved", test_moved);
+    g_test_add_func("/removed/waits-for-the-other", test_waits_for_the_other);
     g_test_add_func("/removed/fresh-port", test_fresh_port);
     g_test_add_func("/removed/final", test_final);
     g_test_add_func("/removed/one-slots-trouble", test_one_slots_trouble);

@@ -1,4 +1,5 @@
 /* Switching a hub port's power through unmodified libusb, on the rigged bus. */
+#include <dlfcn.h>
 #include <glib/gstdio.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -26,6 +27,27 @@ static const struct {
     {"1-4", "1-4.1", KL_SIM_HUB_NONE, FALSE, KL_PORT_POWER_NONE},
     {"1-5", "1-5.1", KL_SIM_HUB_GANGED, TRUE, KL_PORT_POWER_GANGED},
 };
+
+/* In front of libusb's: what answers SET_FEATURE(PORT_POWER) in place of the hub. 0: nothing does. */
+static struct {
+    int result;
+    guint times; /* so often */
+} fault;
+
+int
+libusb_control_transfer(libusb_device_handle *handle, uint8_t type, uint8_t request, uint16_t value, uint16_t at,
+                        unsigned char *data, uint16_t length, unsigned int timeout)
+{
+    static const guint8 to_a_port = 0x23;
+    static const guint16 power = 8;
+    if (type == to_a_port && request == LIBUSB_REQUEST_SET_FEATURE && value == power && fault.times > 0) {
+        fault.times--;
+        return fault.result;
+    }
+    int (*real)(libusb_device_handle *, uint8_t, uint8_t, uint16_t, uint16_t, unsigned char *, uint16_t, unsigned int) =
+        dlsym(RTLD_NEXT, "libusb_control_transfer");
+    return real(handle, type, request, value, at, data, length, timeout);
+}
 
 static void
 set_up(Fixture *f, gconstpointer data)
@@ -211,6 +233,9 @@ assert_refused(Fixture *f, const char *path, KlErrorCode code, const char *words
     g_clear_error(&error);
     g_assert_false(f->bus->klass->power_cycle(f->bus, path, 10, &op, &error));
     g_assert_error(error, KL_ERROR, (int)code);
+    g_clear_error(&error);
+    g_assert_false(f->bus->klass->power_on(f->bus, path, &error));
+    g_assert_error(error, KL_ERROR, (int)code);
 }
 
 static void
@@ -238,6 +263,63 @@ test_denied(Fixture *f, gconstpointer data)
     g_assert_cmpuint(kl_sim_bus_number(f->rig, "1-2.2"), ==, before);
 }
 
+/* Power that can't be given back is told above all else; one lost transfer is made good, and a hub that is gone has
+ * nothing dark. Then the power is given anew. */
+static void
+test_stuck(Fixture *f, gconstpointer data)
+{
+    static const struct {
+        int result;
+        guint times;
+        gboolean cancelled;
+        KlErrorCode code; /* KL_ERROR_LAST: none */
+    } cases[] = {
+        {LIBUSB_ERROR_PIPE, 1, FALSE, KL_ERROR_LAST},
+        {LIBUSB_ERROR_PIPE, G_MAXUINT, FALSE, KL_ERROR_POWER_STUCK},
+        {LIBUSB_ERROR_IO, G_MAXUINT, TRUE, KL_ERROR_POWER_STUCK},
+        {LIBUSB_ERROR_NO_DEVICE, G_MAXUINT, FALSE, KL_ERROR_BUS_FAILED},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const char *place = hubs[i % 2].place; /* one half, and two */
+        g_autoptr(GError) error = NULL;
+        KlOp op = {.deadline_us = cases[i].cancelled ? g_get_monotonic_time() + 100 * G_TIME_SPAN_MILLISECOND : 0};
+        g_test_message("%s, case %zu", place, i);
+        fault.result = cases[i].result;
+        fault.times = cases[i].times;
+        gboolean done =
+            f->bus->klass->power_cycle(f->bus, place, cases[i].cancelled ? FOR_EVER_S * 1000 : 10, &op, &error);
+        g_assert_cmpint(done, ==, cases[i].code == KL_ERROR_LAST);
+        if (!done)
+            g_assert_error(error, KL_ERROR, (int)cases[i].code);
+        g_assert_cmpint(kl_sim_bus_powered(f->rig, place), ==, done);
+        g_clear_error(&error);
+
+        fault.times = cases[i].code == KL_ERROR_POWER_STUCK ? G_MAXUINT : 0;
+        gboolean lit = f->bus->klass->power_on(f->bus, place, &error);
+        g_assert_cmpint(lit, ==, fault.times == 0);
+        if (!lit)
+            g_assert_error(error, KL_ERROR, KL_ERROR_POWER_STUCK);
+        fault.times = 0;
+        g_assert_true(f->bus->klass->power_on(f->bus, place, NULL));
+        g_assert_true(kl_sim_bus_powered(f->rig, place));
+        rig_plug(f->rig, place, &(KlSimBusDevice){.kind = KL_SIM_FTDI});
+    }
+}
+
+/* What has its power keeps it, and what stands there stays; so it does on hubs that don't switch each port. */
+static void
+test_power_on(Fixture *f, gconstpointer data)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(hubs); i++) {
+        g_autoptr(GError) error = NULL;
+        guint number = kl_sim_bus_number(f->rig, hubs[i].place);
+        g_assert_true(f->bus->klass->power_on(f->bus, hubs[i].place, &error));
+        g_assert_no_error(error);
+        g_assert_cmpuint(kl_sim_bus_number(f->rig, hubs[i].place), ==, number);
+        g_assert_true(kl_sim_bus_powered(f->rig, hubs[i].place));
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -248,6 +330,8 @@ main(int argc, char **argv)
     ADD("stopped", test_stopped);
     ADD("deadline", test_deadline);
     ADD("two-at-once", test_two_at_once);
+    ADD("stuck", test_stuck);
+    ADD("power-on", test_power_on);
     ADD("no-hub", test_no_hub);
     ADD("denied", test_denied);
     return g_test_run();

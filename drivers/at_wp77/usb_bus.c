@@ -13,7 +13,9 @@
 
 #define SETTLE_POLL_MS 50
 #define SETTLE_US (5 * G_USEC_PER_SEC)
-#define IDLE_S 60
+/* A thread that is in a transfer may take a hotplug message in and leave the loop asleep. */
+#define IDLE_S 1
+#define TROUBLE_PAUSE_MS 100
 
 /* How far something that arrived has come. */
 typedef enum { NO_TTY, TTY, ACCESSIBLE_TTY } Stage;
@@ -130,7 +132,9 @@ run(void *data)
             tell_watch(bus);
         if (stop)
             return NULL;
-        libusb_handle_events_timeout_completed(bus->context, &until_next, NULL);
+        /* An error that lasts must not turn this into a busy loop. */
+        if (libusb_handle_events_timeout_completed(bus->context, &until_next, NULL) != LIBUSB_SUCCESS)
+            g_usleep(TROUBLE_PAUSE_MS * G_TIME_SPAN_MILLISECOND);
     }
 }
 
@@ -162,6 +166,12 @@ static gboolean
 bus_power_cycle(KlBus *base, const char *path, guint off_ms, KlOp *op, GError **error)
 {
     return kl_usb_power_cycle(((UsbBus *)base)->context, path, off_ms, op, error);
+}
+
+static gboolean
+bus_power_on(KlBus *base, const char *path, GError **error)
+{
+    return kl_usb_power_on(((UsbBus *)base)->context, path, error);
 }
 
 static void
@@ -219,7 +229,7 @@ listen_to_bus(UsbBus *bus, GError **error)
 KlBus *
 kl_usb_bus_new(const KlUsbRules *rules, GError **error)
 {
-    static const KlBusClass klass = {bus_devices, bus_watch, bus_port_power, bus_power_cycle, bus_free};
+    static const KlBusClass klass = {bus_devices, bus_watch, bus_port_power, bus_power_cycle, bus_power_on, bus_free};
     UsbBus *bus = g_new0(UsbBus, 1);
     bus->base.klass = &klass;
     bus->modules = copy_ids(rules != NULL ? rules->modules : NULL);

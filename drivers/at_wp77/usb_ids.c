@@ -59,7 +59,8 @@ kl_usb_kind(const KlUsbPlace *place, const KlUsbRules *rules, const char **title
     }
     KlUsbKind kind = kind_by_id(place, rules, title);
     /* A boot loader may have a product id of its own. */
-    if (kl_usb_place_in_boot(place) || (kind == KL_USB_MODULE && place->interfaces == 1)) {
+    gboolean single = place->interfaces == 1 && place->tty[0] == '\0';
+    if (kl_usb_place_in_boot(place) || (kind == KL_USB_MODULE && single)) {
         *title = "module in its boot loader";
         return KL_USB_BOOT;
     }

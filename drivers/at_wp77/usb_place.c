@@ -188,16 +188,18 @@ kl_usb_place_look(const char *sysfs, const char *path, int interface, KlUsbPlace
     if (interface < 0 && vendor == KL_USB_SIERRA)
         interface = KL_USB_SIERRA_AT;
     look_at_interfaces(device, path, interface, place);
-    /* One, or the first of several that are coming: the kernel knows, but it lets nobody read that while it waits for
-     * an answer of the device (Linux: drivers/usb/core/sysfs.c, usb_actconfig_show). Who looks at many places must not
-     * have to wait for one that hangs. */
-    if (place->interfaces == 1)
-        read_number(device, "bNumInterfaces", 10, 255, &place->interfaces);
+    /* One without a tty: all there is, or the first that comes, or the last that goes. The kernel knows, but it lets
+     * nobody read that while it waits for an answer of the device, and says nothing of a device that is going (Linux:
+     * drivers/usb/core/sysfs.c, usb_actconfig_show). Who looks at many places must not have to wait for one that hangs,
+     * so what has a tty is not asked. */
+    if (place->interfaces == 1 && place->tty[0] == '\0' &&
+        !read_number(device, "bNumInterfaces", 10, 255, &place->interfaces))
+        place->interfaces = 0;
     return TRUE;
 }
 
 gboolean
 kl_usb_place_in_boot(const KlUsbPlace *place)
 {
-    return place->vendor == KL_USB_SIERRA && place->interfaces == 1;
+    return place->vendor == KL_USB_SIERRA && place->interfaces == 1 && place->tty[0] == '\0';
 }

@@ -28,7 +28,7 @@ typedef struct {
     guint16 vendor, product;
     guint bus, address; /* address: another one after every plugging in */
     guint8 device_class;
-    guint interfaces; /* 0 until the kernel has configured it */
+    guint interfaces; /* that show now; 0: none, or one of an unknown number */
     guint ports;      /* of a hub */
     char tty[32];     /* "ttyUSB2": the tty of the interface asked for; "" when there is none (yet) */
     guint interface;  /* with a tty: whose it is */

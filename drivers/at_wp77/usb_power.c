@@ -102,26 +102,61 @@ weakest(const Halves *halves)
     return power;
 }
 
-static gboolean
+/* Returns libusb's result: negative with BUS_FAILED. */
+static int
 switch_port(const Half *half, gboolean on, GError **error)
 {
     int result =
         libusb_control_transfer(half->handle, LIBUSB_ENDPOINT_OUT | LIBUSB_REQUEST_TYPE_CLASS | LIBUSB_RECIPIENT_OTHER,
                                 on ? LIBUSB_REQUEST_SET_FEATURE : LIBUSB_REQUEST_CLEAR_FEATURE, PORT_POWER,
                                 (guint16)half->port.number, NULL, 0, CONTROL_MS);
-    return result >= 0 || fail_usb(half, on ? "power on" : "power off", result, error);
+    if (result < 0)
+        fail_usb(half, on ? "power on" : "power off", result, error);
+    return result;
 }
 
-/* A unit must not stay dark because of one lost transfer. */
+static gboolean
+is_stuck(const GError *failure)
+{
+    return g_error_matches(failure, KL_ERROR, KL_ERROR_POWER_STUCK);
+}
+
+/* A unit must not stay dark because of one lost transfer. A hub that is gone has nothing dark on it. */
 static gboolean
 give_back(const Half *half, GError **error)
 {
-    for (guint try = 1; try < GIVE_BACK_TRIES; try++) {
-        if (switch_port(half, TRUE, NULL))
+    g_autoptr(GError) failure = NULL;
+    for (guint try = 0; try < GIVE_BACK_TRIES; try++) {
+        if (try > 0)
+            g_usleep(GIVE_BACK_PAUSE_MS * G_TIME_SPAN_MILLISECOND);
+        g_clear_error(&failure);
+        int result = switch_port(half, TRUE, &failure);
+        if (result >= 0)
             return TRUE;
-        g_usleep(GIVE_BACK_PAUSE_MS * G_TIME_SPAN_MILLISECOND);
+        if (result == LIBUSB_ERROR_NO_DEVICE) {
+            g_propagate_error(error, g_steal_pointer(&failure));
+            return FALSE;
+        }
     }
-    return switch_port(half, TRUE, error);
+    return kl_fail(error, KL_ERROR_POWER_STUCK, "%s", failure->message);
+}
+
+/* All of them, whatever happens to one; the worst that happened is told. */
+static gboolean
+give_all_back(const Halves *halves, GError **error)
+{
+    g_autoptr(GError) worst = NULL;
+    for (gsize i = halves->count; i > 0; i--) {
+        g_autoptr(GError) failure = NULL;
+        if (give_back(&halves->halves[i - 1], &failure) || (worst != NULL && !is_stuck(failure)))
+            continue;
+        g_clear_error(&worst);
+        worst = g_steal_pointer(&failure);
+    }
+    if (worst == NULL)
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&worst));
+    return FALSE;
 }
 
 /* Waits off_ms or until the operation is stopped. */
@@ -132,8 +167,8 @@ wait_off(const char *path, guint off_ms, KlOp *op, GError **error)
     return kl_fd_io_wait(&nothing, 0, op, kl_op_until(op, off_ms), error) == 0 && kl_op_check(op, error);
 }
 
-/* Gives back all halves, those too whose switching off failed: it may have got through. Why the cycle failed is told
- * before why the power can't be given back. */
+/* Gives back all halves, those too whose switching off failed: it may have got through. That the power can't be given
+ * back is worse than why the cycle failed, and told with it. */
 static gboolean
 cycle(const Halves *halves, const char *path, guint off_ms, KlOp *op, GError **error)
 {
@@ -141,15 +176,13 @@ cycle(const Halves *halves, const char *path, guint off_ms, KlOp *op, GError **e
     g_autoptr(GError) dark = NULL;
     gboolean done = TRUE;
     for (gsize i = 0; i < halves->count && done; i++)
-        done = switch_port(&halves->halves[i], FALSE, &failure);
+        done = switch_port(&halves->halves[i], FALSE, &failure) >= 0;
     done = done && wait_off(path, off_ms, op, &failure);
-    for (gsize i = halves->count; i > 0; i--)
-        give_back(&halves->halves[i - 1], dark == NULL ? &dark : NULL);
-    if (!done && dark != NULL)
-        g_prefix_error(&failure, "%s; ", dark->message);
-    if (failure == NULL && dark == NULL)
+    if (give_all_back(halves, &dark) && done)
         return TRUE;
-    g_propagate_error(error, failure != NULL ? g_steal_pointer(&failure) : g_steal_pointer(&dark));
+    if (failure != NULL && dark != NULL)
+        g_prefix_error(is_stuck(dark) ? &dark : &failure, "%s; ", is_stuck(dark) ? failure->message : dark->message);
+    g_propagate_error(error, failure != NULL && !is_stuck(dark) ? g_steal_pointer(&failure) : g_steal_pointer(&dark));
     return FALSE;
 }
 
@@ -174,4 +207,13 @@ kl_usb_power_cycle(libusb_context *context, const char *path, guint off_ms, KlOp
                        weakest(&halves) == KL_PORT_POWER_GANGED ? "switches the power of all its ports at once"
                                                                 : "does not switch the power of its ports");
     return cycle(&halves, path, off_ms, op, error);
+}
+
+gboolean
+kl_usb_power_on(libusb_context *context, const char *path, GError **error)
+{
+    g_auto(Halves) halves = {0};
+    if (!open_halves(&halves, context, path, error))
+        return FALSE;
+    return weakest(&halves) != KL_PORT_POWER_EACH || give_all_back(&halves, error);
 }
