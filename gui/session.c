@@ -74,6 +74,8 @@ static void
 kl_session_finalize(GObject *object)
 {
     KlSession *session = KL_SESSION(object);
+    /* The last reference may go in any thread, and no thread but the main one may wait for the line's jobs. */
+    g_assert(session->line == NULL);
     kl_session_close(session);
     g_clear_pointer(&session->reader, kl_store_free);
     g_clear_pointer(&session->statistics_reader, kl_store_free);
@@ -238,7 +240,7 @@ kl_session_start(KlSession *session, guint index, const char *label, const char 
 {
     KlCard *card = &kl_session_slot(session, index)->card;
     KlJobRequest request = {
-        .batch = session->batch != NULL ? kl_batch_id(session->batch) : NULL,
+        .batch = kl_session_batch_id(session),
         .operator_id = session->operator_id,
         .work_order = session->work_order,
         .label = label != NULL ? label : card->label,
@@ -254,6 +256,8 @@ kl_session_start(KlSession *session, guint index, const char *label, const char 
         return FALSE;
     g_clear_pointer(&card->label, g_free);
     card->state = KL_CARD_RUNNING;
+    if (request.batch != NULL)
+        kl_session_batch_begin(session, card->slot);
     kl_session_tell(session, index, TRUE);
     return TRUE;
 }
@@ -275,7 +279,8 @@ kl_session_running(KlSession *session)
         if (kl_session_card(session, i)->state == KL_CARD_RUNNING)
             return TRUE;
     }
-    return FALSE;
+    /* Of what the batch has just started, the cards do not know yet. */
+    return session->batch != NULL && kl_batch_running(session->batch) > 0;
 }
 
 void

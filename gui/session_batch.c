@@ -7,6 +7,14 @@ kl_session_batch(KlSession *session)
     return session->batch;
 }
 
+const char *
+kl_session_batch_id(KlSession *session)
+{
+    if (session->batch == NULL || kl_batch_state(session->batch) == KL_BATCH_STOPPING)
+        return NULL;
+    return kl_batch_id(session->batch);
+}
+
 /* What runs goes on, but the batch is over as soon as nothing does. */
 static void
 end_if_done(KlSession *session)
@@ -15,6 +23,13 @@ end_if_done(KlSession *session)
         return;
     g_autoptr(KlBatch) batch = g_steal_pointer(&session->batch);
     g_signal_emit_by_name(session, "batch-ended", batch);
+}
+
+void
+kl_session_batch_begin(KlSession *session, const char *slot)
+{
+    const KlEvent begin = {.type = KL_EVENT_JOB_BEGIN, .slot = (char *)slot};
+    kl_batch_event(session->batch, &begin);
 }
 
 gboolean
@@ -42,12 +57,11 @@ kl_session_arm(KlSession *session, guint count, GError **error)
     session->batch = kl_batch_new(session->line, kl_station_profile(session->station), &request, count, error);
     if (session->batch == NULL)
         return FALSE;
-    /* What runs already counts, and is not started again. */
+    /* What runs already is not started again. */
     for (guint i = 0; i < session->cards->len; i++) {
         const KlCard *card = kl_session_card(session, i);
-        KlEvent running = {.type = KL_EVENT_JOB_BEGIN, .slot = (char *)card->slot};
         if (card->state == KL_CARD_RUNNING)
-            kl_batch_event(session->batch, &running);
+            kl_session_batch_begin(session, card->slot);
     }
     for (guint i = 0; i < session->cards->len; i++) {
         const KlCard *card = kl_session_card(session, i);

@@ -63,22 +63,33 @@ verdict_stands(const KlCardSlot *slot)
     return slot->card.plug == slot->verdict_plug;
 }
 
+/* What stands there now is another unit than before, or none. A label that was kept for the next unit starts it. */
 static void
-end_job(KlSession *session, KlCardSlot *slot, KlEvent *event)
+welcome(KlSession *session, guint index)
 {
+    KlCard *card = &kl_session_slot(session, index)->card;
+    clear_card(card);
+    if (card->state == KL_CARD_READY && card->label != NULL)
+        kl_session_start(session, index, NULL, NULL, NULL);
+}
+
+static void
+end_job(KlSession *session, guint index, const KlEvent *event)
+{
+    KlCardSlot *slot = kl_session_slot(session, index);
     KlCard *card = &slot->card;
     g_clear_pointer(&card->record, kl_record_free);
-    card->record = g_steal_pointer(&event->record);
+    card->record = kl_record_copy(event->record);
     card->state = kl_verdict_state(card->record);
     slot->verdict_plug = event->plug;
     set_unit(card, card->record->unit);
     g_signal_emit_by_name(session, "record", card->record);
     kl_session_count(session);
     if (!verdict_stands(slot))
-        clear_card(card);
+        welcome(session, index);
 }
 
-/* A label that was kept for the next unit starts that as soon as it is there. A running job waits for its unit. */
+/* A running job waits for its unit. */
 static void
 change_presence(KlSession *session, guint index, guint64 plug)
 {
@@ -87,9 +98,7 @@ change_presence(KlSession *session, guint index, guint64 plug)
     card->plug = plug;
     if (card->state == KL_CARD_RUNNING || (card->record != NULL && verdict_stands(slot)))
         return;
-    clear_card(card);
-    if (card->state == KL_CARD_READY && card->label != NULL)
-        kl_session_start(session, index, NULL, NULL, NULL);
+    welcome(session, index);
 }
 
 static gboolean
@@ -101,8 +110,7 @@ deliver(gpointer data)
     int index = find_card(session, event->slot);
     if (index < 0)
         return G_SOURCE_REMOVE;
-    KlCardSlot *slot = kl_session_slot(session, (guint)index);
-    KlCard *card = &slot->card;
+    KlCard *card = &kl_session_slot(session, (guint)index)->card;
     gboolean at_once = TRUE;
 
     switch (event->type) {
@@ -131,8 +139,9 @@ deliver(gpointer data)
         kl_session_batch_event(session, event);
         break;
     case KL_EVENT_JOB_END:
+        /* First a label that was kept: the batch would start the unit without it. */
+        end_job(session, (guint)index, event);
         kl_session_batch_event(session, event);
-        end_job(session, slot, event);
         break;
     }
     kl_session_tell(session, (guint)index, at_once);

@@ -31,10 +31,11 @@ keep_sign(KlSession *session, const char *what)
 void
 kl_session_sign_on(KlSession *session, const char *operator_id)
 {
+    g_autofree char *mine = g_strdup(operator_id);
     if (g_strcmp0(operator_id, session->operator_id) != 0)
         kl_session_disarm(session);
     g_free(session->operator_id);
-    session->operator_id = g_strdup(operator_id);
+    session->operator_id = g_steal_pointer(&mine);
     session->since_us = g_get_real_time();
     keep_sign(session, "sign-on");
     kl_session_count(session);

@@ -49,6 +49,12 @@ void kl_session_tell_changed(KlSession *session);
 /* A worker's event, on the worker's thread; data is the session. */
 void kl_session_on_event(KlEvent *event, gpointer data);
 
+/* The batch that a job started now is filed under, or NULL: one that is stopping takes no more. */
+const char *kl_session_batch_id(KlSession *session);
+
+/* Lets the batch know of a job of its own before the line does. */
+void kl_session_batch_begin(KlSession *session, const char *slot);
+
 /* Lets the batch know, and ends it when it is done. */
 void kl_session_batch_event(KlSession *session, const KlEvent *event);
 void kl_session_batch_resume(KlSession *session);

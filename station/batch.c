@@ -87,12 +87,31 @@ kl_batch_present(KlBatch *batch, const char *slot, guint64 plug)
     go_on(batch);
 }
 
+/* Another batch's job, or nobody's: it says nothing on how far this one is. */
+static gboolean
+is_own(const KlBatch *batch, const KlRecord *record)
+{
+    return g_strcmp0(record->batch, batch->id) == 0;
+}
+
+static KlBatchEnd
+meaning_of(const KlBatch *batch, const KlRecord *record)
+{
+    if (record->outcome == KL_OUTCOME_ERROR && kl_error_stops_line((KlErrorCode)kl_error_from_name(record->code)))
+        return KL_BATCH_END_AGAIN;
+    if (record->outcome == KL_OUTCOME_ERROR || record->outcome == KL_OUTCOME_ABORTED || !is_own(batch, record))
+        return KL_BATCH_END_NONE;
+    return KL_BATCH_END_WORKED;
+}
+
 static void
 end(KlBatch *batch, const KlEvent *event)
 {
-    const KlUnit *unit = event->record->unit;
-    kl_batch_plan_end(batch->plan, event->slot, event->plug, event->record->outcome, unit != NULL ? unit->imei : NULL);
-    g_ptr_array_add(batch->records, kl_record_copy(event->record));
+    const KlRecord *record = event->record;
+    const char *imei = record->unit != NULL ? record->unit->imei : NULL;
+    kl_batch_plan_end(batch->plan, event->slot, event->plug, meaning_of(batch, record), imei);
+    if (is_own(batch, record))
+        g_ptr_array_add(batch->records, kl_record_copy(record));
 }
 
 void
@@ -105,7 +124,9 @@ kl_batch_event(KlBatch *batch, const KlEvent *event)
         kl_batch_plan_plug(batch->plan, event->slot, event->plug);
         break;
     case KL_EVENT_JOB_BEGIN:
-        kl_batch_plan_begin(batch->plan, event->slot);
+        /* What is begun while the batch stops belongs to whoever has the line next. */
+        if (!batch->stopping || kl_batch_plan_runs(batch->plan, event->slot))
+            kl_batch_plan_begin(batch->plan, event->slot);
         break;
     case KL_EVENT_JOB_END:
         end(batch, event);
@@ -133,6 +154,8 @@ kl_batch_resume(KlBatch *batch)
     if (batch->done)
         return;
     batch->stopped = FALSE;
+    if (kl_line_stopped(batch->line) == NULL)
+        kl_batch_plan_resume(batch->plan);
     go_on(batch);
 }
 

@@ -2,11 +2,14 @@
  * worked on. Belongs to the thread that receives the line's events: give it every one of them.
  *
  * What counts as a unit: one whose job ended with a verdict, told apart by its IMEI, so that a unit plugged in again is
- * not counted twice; one that never said who it is counts once for each plugging in. A unit that was pulled out or
- * stopped (ABORTED) does not count: it is still to come.
+ * not counted twice. Units that never said who they are count once for each slot, until one that does was counted
+ * there: a unit that restarts for ever is plugged in again and again. A unit that was pulled out or stopped (ABORTED)
+ * does not count: it is still to come. Nor does one that met the station's fault (ERROR): when that stopped the line,
+ * it is started again by kl_batch_resume; when it was its slot's alone, once it is plugged in anew.
  *
- * Jobs that somebody else starts while the line is armed count as well, and their records are among the batch's: give
- * them kl_batch_id as their batch, so that the store finds them there too. */
+ * A job that somebody else starts while the line is armed counts as well, and its record is among the batch's, when it
+ * has kl_batch_id as its batch; any other only keeps its slot busy. While the batch is stopping, nothing that somebody
+ * else starts concerns it. */
 #pragma once
 
 #include "station/event.h"
@@ -39,7 +42,7 @@ void kl_batch_event(KlBatch *batch, const KlEvent *event);
 /* Starts nothing more; what runs goes on to its end. */
 void kl_batch_stop(KlBatch *batch);
 
-/* Goes on after the line's station error was cleared. */
+/* Goes on after the line's station error was cleared, also with the units that met it. */
 void kl_batch_resume(KlBatch *batch);
 
 const char *kl_batch_id(const KlBatch *batch);
@@ -48,7 +51,7 @@ guint kl_batch_count(const KlBatch *batch);   /* armed for */
 guint kl_batch_left(const KlBatch *batch);    /* still to be worked on */
 guint kl_batch_running(const KlBatch *batch); /* being worked on now */
 
-/* The records of all its jobs that ended, in the order of their ends: KlRecord array, borrowed. */
+/* The records of all jobs with its id that ended, in the order of their ends: KlRecord array, borrowed. */
 const GPtrArray *kl_batch_records(const KlBatch *batch);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlBatch, kl_batch_free)

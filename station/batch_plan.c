@@ -8,6 +8,7 @@ typedef struct {
     guint64 begun; /* what was plugged in when the running job began */
     guint64 done;  /* the last plug that needs no job any more */
     gboolean running;
+    gboolean again; /* what is done has to be started again once the line goes on */
 
     /* What was counted last in this slot, and for which plug: further jobs on the same plug are about the same unit. */
     guint64 counted_plug;
@@ -50,19 +51,27 @@ kl_batch_plan_free(KlBatchPlan *plan)
     g_free(plan);
 }
 
+/* The slot of that name, or NULL; *at is where it is or would be. */
+static Slot *
+find_slot(const KlBatchPlan *plan, const char *name, guint *at)
+{
+    for (*at = 0; *at < plan->slots->len; (*at)++) {
+        Slot *slot = plan->slots->pdata[*at];
+        int order = strcmp(slot->name, name);
+        if (order >= 0)
+            return order == 0 ? slot : NULL;
+    }
+    return NULL;
+}
+
 /* The slot of that name, made when it is met for the first time. */
 static Slot *
 slot_of(KlBatchPlan *plan, const char *name)
 {
-    guint at = 0;
-    for (; at < plan->slots->len; at++) {
-        Slot *slot = plan->slots->pdata[at];
-        int order = strcmp(slot->name, name);
-        if (order == 0)
-            return slot;
-        if (order > 0)
-            break;
-    }
+    guint at;
+    Slot *known = find_slot(plan, name, &at);
+    if (known != NULL)
+        return known;
     Slot *slot = g_new0(Slot, 1);
     slot->name = g_strdup(name);
     g_ptr_array_insert(plan->slots, (int)at, slot);
@@ -85,14 +94,19 @@ kl_batch_plan_begin(KlBatchPlan *plan, const char *name)
     slot->running = TRUE;
 }
 
-/* Counts the unit that was worked on at that plug. One that says who it is only at a later job is no further unit. */
+/* Counts the unit that was worked on at that plug. One that says who it is only at a later job is no further unit. Nor
+ * is one that does not say who it is where the last one did not: a unit that restarts for ever is plugged in again and
+ * again. */
 static void
 count_unit(KlBatchPlan *plan, Slot *slot, guint64 plug, const char *imei)
 {
     gboolean same_plug = plug != 0 && plug == slot->counted_plug;
-    if (same_plug && imei == NULL)
+    gboolean nameless = slot->counted_key != NULL && slot->counted_key[0] == '?';
+    if (imei == NULL && (same_plug || nameless)) {
+        slot->counted_plug = plug;
         return;
-    if (same_plug && slot->counted_key[0] == '?')
+    }
+    if (same_plug && nameless)
         g_hash_table_remove(plan->units, slot->counted_key);
     g_free(slot->counted_key);
     slot->counted_plug = plug;
@@ -101,7 +115,7 @@ count_unit(KlBatchPlan *plan, Slot *slot, guint64 plug, const char *imei)
 }
 
 void
-kl_batch_plan_end(KlBatchPlan *plan, const char *name, guint64 plug, KlOutcome outcome, const char *imei)
+kl_batch_plan_end(KlBatchPlan *plan, const char *name, guint64 plug, KlBatchEnd end, const char *imei)
 {
     Slot *slot = slot_of(plan, name);
     if (slot->running) {
@@ -110,10 +124,22 @@ kl_batch_plan_end(KlBatchPlan *plan, const char *name, guint64 plug, KlOutcome o
     }
     /* A job that never reached its unit says 0. The very plug that it began with is nothing new even then. */
     slot->done = plug != 0 ? plug : slot->begun;
+    slot->again = end == KL_BATCH_END_AGAIN;
     /* Gone without having said who it was: pulled out, and still to come. */
     gboolean pulled = plug == 0 && imei == NULL;
-    if (outcome != KL_OUTCOME_ABORTED && !pulled)
+    if (end == KL_BATCH_END_WORKED && !pulled)
         count_unit(plan, slot, plug, imei);
+}
+
+void
+kl_batch_plan_resume(KlBatchPlan *plan)
+{
+    for (guint i = 0; i < plan->slots->len; i++) {
+        Slot *slot = plan->slots->pdata[i];
+        if (slot->again)
+            slot->done = 0;
+        slot->again = FALSE;
+    }
 }
 
 void
@@ -121,6 +147,15 @@ kl_batch_plan_leave(KlBatchPlan *plan, const char *name)
 {
     Slot *slot = slot_of(plan, name);
     slot->done = slot->plug;
+    slot->again = FALSE;
+}
+
+gboolean
+kl_batch_plan_runs(const KlBatchPlan *plan, const char *name)
+{
+    guint at;
+    const Slot *slot = find_slot(plan, name, &at);
+    return slot != NULL && slot->running;
 }
 
 guint

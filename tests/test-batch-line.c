@@ -61,6 +61,7 @@ typedef struct {
     KlQueue *events;
     KlLine *line;
     KlBatch *batch;
+    gboolean foreign;        /* what ends is none of the batch's jobs */
     guint64 plug[SLOTS + 1]; /* as told; slots from 1 */
     gboolean running[SLOTS + 1];
 } Armed;
@@ -150,8 +151,8 @@ next(Armed *armed)
     } else if (event->type == KL_EVENT_JOB_END) {
         g_assert_true(armed->running[slot]);
         armed->running[slot] = FALSE;
-        g_assert_cmpstr(event->record->batch, ==, kl_batch_id(armed->batch));
-        g_assert_cmpstr(event->record->work_order, ==, "W1");
+        g_assert_cmpstr(event->record->batch, ==, armed->foreign ? NULL : kl_batch_id(armed->batch));
+        g_assert_cmpstr(event->record->work_order, ==, armed->foreign ? NULL : "W1");
     }
     kl_batch_event(armed->batch, event);
     g_assert_cmpuint(kl_batch_running(armed->batch), <=, kl_batch_count(armed->batch));
@@ -300,7 +301,7 @@ test_stop(void)
     g_assert_cmpuint(kl_batch_records(armed.batch)->len, ==, 2);
 }
 
-/* A station error: nothing more is started until the line may go on. */
+/* A station error: nothing more is started until the line may go on, then also the unit that met it. */
 static void
 test_station_error(void)
 {
@@ -320,10 +321,14 @@ test_station_error(void)
     kl_line_resume(armed.line);
     kl_batch_resume(armed.batch);
     g_assert_cmpint(kl_batch_state(armed.batch), ==, KL_BATCH_ARMED);
-    g_autoptr(KlEvent) event = next_end(&armed);
-    g_assert_cmpuint(slot_of(event), ==, 2);
-    g_assert_cmpstr(event->record->code, ==, NULL);
+    g_assert_cmpuint(kl_batch_left(armed.batch), ==, 2);
+    g_assert_cmpuint(kl_batch_running(armed.batch), ==, 2);
+    for (guint i = 0; i < 2; i++) {
+        g_autoptr(KlEvent) event = next_end(&armed);
+        g_assert_cmpstr(event->record->code, ==, NULL);
+    }
     g_assert_cmpint(kl_batch_state(armed.batch), ==, KL_BATCH_DONE);
+    assert_sql(&armed, "SELECT count(*), count(DISTINCT imei) FROM jobs WHERE outcome = 'PASS'", "2|2");
 }
 
 /* What stood there before the batch was armed, and a job that somebody else has started. */
@@ -350,6 +355,57 @@ test_present(void)
     assert_sql(&armed, "SELECT count(*) FROM jobs", "2");
 }
 
+/* A job that is nobody's, or of another batch, is none of this one's. */
+static void
+test_foreign(void)
+{
+    const KlSimOptions options = {.units = 1, .one_port = TRUE};
+    g_auto(Armed) armed = {0};
+    g_autoptr(GError) error = NULL;
+    arm(&armed, &options, 1, 1);
+    const KlJobRequest request = {0};
+    kl_line_start(armed.line, "01", &request, &error);
+    g_assert_no_error(error);
+    armed.foreign = TRUE;
+    kl_event_free(next_end(&armed));
+    g_assert_cmpuint(kl_batch_left(armed.batch), ==, 1);
+    g_assert_cmpuint(kl_batch_records(armed.batch)->len, ==, 0);
+    g_assert_cmpint(kl_batch_state(armed.batch), ==, KL_BATCH_ARMED);
+}
+
+/* While it stops, jobs that others begin are none of it; its own end it. */
+static void
+test_stopping(void)
+{
+    const KlSimOptions options = {.units = 2, .one_port = TRUE};
+    g_auto(Armed) armed = {0};
+    g_autoptr(GError) error = NULL;
+    arm(&armed, &options, 1, 8);
+    set_door(&armed, TRUE);
+    wait_plug(&armed, 1, TRUE);
+    wait_at_door(&armed, 1);
+    kl_batch_stop(armed.batch);
+    replace(&armed, 2, 1);
+    wait_plug(&armed, 2, TRUE);
+    const KlJobRequest request = {.operator_id = "bob"};
+    kl_line_start(armed.line, "02", &request, &error);
+    g_assert_no_error(error);
+    while (!armed.running[2])
+        kl_event_free(next(&armed));
+    g_assert_cmpuint(kl_batch_running(armed.batch), ==, 1);
+    wait_at_door(&armed, 2);
+    g_assert_cmpint(kl_batch_state(armed.batch), ==, KL_BATCH_STOPPING);
+    set_door(&armed, FALSE);
+    while (armed.running[1]) {
+        g_autoptr(KlEvent) event = kl_queue_pop(armed.events, g_get_monotonic_time() + WAIT_US);
+        g_assert_nonnull(event);
+        armed.running[1] = !(event->type == KL_EVENT_JOB_END && slot_of(event) == 1);
+        kl_batch_event(armed.batch, event);
+    }
+    g_assert_cmpint(kl_batch_state(armed.batch), ==, KL_BATCH_DONE);
+    g_assert_cmpuint(kl_batch_records(armed.batch)->len, ==, 1);
+}
+
 /* A product that wants labels is not for batches. */
 static void
 test_labels(void)
@@ -374,6 +430,8 @@ main(int argc, char **argv)
     g_test_add_func("/batch-line/stop", test_stop);
     g_test_add_func("/batch-line/station-error", test_station_error);
     g_test_add_func("/batch-line/present", test_present);
+    g_test_add_func("/batch-line/foreign", test_foreign);
+    g_test_add_func("/batch-line/stopping", test_stopping);
     g_test_add_func("/batch-line/labels", test_labels);
     return g_test_run();
 }

@@ -153,7 +153,7 @@ test_station_error(void)
     g_assert_cmpint(batch.code, ==, 3);
     g_autoptr(JsonNode) node = document(&batch);
     g_assert_cmpstr(text(json_node_get_object(node), "stopped"), ==, "STORE_FAILED");
-    g_assert_cmpint(json_object_get_int_member(json_node_get_object(node), "left"), ==, 4);
+    g_assert_cmpint(json_object_get_int_member(json_node_get_object(node), "left"), ==, 5);
 }
 
 /* What runs when the first Ctrl-C comes is done to its end. */

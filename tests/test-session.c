@@ -100,6 +100,7 @@ test_scan_and_pass(Fixture *f, gconstpointer units)
     const char *label = kl_sim_fsn(f->rig->sim, 1);
     scan(f, label, FALSE); /* nobody is signed on */
     scan(f, "OP:217\r\n", TRUE);
+    kl_session_sign_on(f->session, kl_session_operator(f->session));
     g_assert_cmpstr(kl_session_operator(f->session), ==, "217");
     scan(f, "WO:48-1123:500", TRUE);
     scan(f, "WO:48-1123:many", FALSE);
@@ -115,7 +116,7 @@ test_scan_and_pass(Fixture *f, gconstpointer units)
     g_autofree char *expected = g_strdup_printf("217|48-1123|%s", label);
     g_assert_cmpstr(who, ==, expected);
     g_autofree char *acts = kl_line_rig_sql(f->rig, "SELECT who, role, what FROM acts");
-    g_assert_cmpstr(acts, ==, "217|operator|sign-on");
+    g_assert_cmpstr(acts, ==, "217|operator|sign-on\n217|operator|sign-on");
 
     /* The verdict stays until the unit is gone. */
     kl_sim_unplug(f->rig->sim, 1);
@@ -170,6 +171,39 @@ test_several(Fixture *f, gconstpointer units)
     spin_until(card_is, f->session, CARD(1, KL_CARD_FAIL));
     g_assert_cmpstr(kl_session_card(f->session, 1)->record->code, ==, "LABEL_MISMATCH");
     g_assert_null(kl_session_card(f->session, 1)->label);
+}
+
+#define OTHER_LABEL "4L000000000000"
+
+static gboolean
+has_mismatch(KlSession *session, guint index)
+{
+    const KlRecord *record = kl_session_card(session, index)->record;
+    return record != NULL && g_strcmp0(record->code, "LABEL_MISMATCH") == 0;
+}
+
+/* The unit that a label was kept for comes while the one before is still worked on: it is started with that label, also
+ * when an armed line would start it without. */
+static void
+test_swapped(Fixture *f, gconstpointer units)
+{
+    scan(f, "OP:217", TRUE);
+    scan(f, "SLOT:01", TRUE);
+    for (guint armed = 0; armed < 2; armed++) {
+        g_autoptr(GError) error = NULL;
+        g_assert_true(kl_sim_replace(f->rig->sim, 1, 7, NULL, &error));
+        spin_until(card_is, f->session, CARD(0, KL_CARD_READY));
+        g_assert_true(armed ? kl_session_arm(f->session, 9, &error)
+                            : kl_session_start(f->session, 0, NULL, NULL, &error));
+        spin_until(is_at_work, f->session, 0);
+        scan(f, OTHER_LABEL, TRUE);
+        g_assert_true(kl_sim_replace(f->rig->sim, 1, 8, NULL, &error));
+        spin_until(has_mismatch, f->session, 0);
+        g_assert_null(kl_session_card(f->session, 0)->label);
+        g_assert_cmpint(kl_session_card(f->session, 0)->state, ==, KL_CARD_FAIL);
+    }
+    g_autofree char *jobs = kl_line_rig_sql(f->rig, "SELECT count(*), count(batch), count(DISTINCT batch) FROM jobs");
+    g_assert_cmpstr(jobs, ==, "4|2|1");
 }
 
 /* --- verdicts and what is plugged in --- */
@@ -252,6 +286,71 @@ test_armed(Fixture *f, gconstpointer units)
     g_assert_cmpstr(jobs, ==, "4|3|1");
 }
 
+/* What was begun before the line was armed is none of the batch. */
+static void
+test_before(Fixture *f, gconstpointer units)
+{
+    g_autoptr(GError) error = NULL;
+    Ended ended = {0};
+    g_signal_connect(f->session, "batch-ended", G_CALLBACK(on_batch_ended), &ended);
+    spin_until(card_is, f->session, CARD(0, KL_CARD_READY));
+    spin_until(card_is, f->session, CARD(1, KL_CARD_READY));
+    scan(f, "OP:217", TRUE);
+    g_assert_true(kl_session_start(f->session, 0, NULL, NULL, &error));
+    g_assert_true(kl_session_arm(f->session, 1, &error));
+    spin_until(none_armed, f->session, 0);
+    g_assert_cmpuint(ended.records, ==, 1);
+    g_assert_cmpint(kl_session_card(f->session, 0)->state, ==, KL_CARD_PASS);
+    g_assert_cmpint(kl_session_card(f->session, 1)->state, ==, KL_CARD_PASS);
+    g_autofree char *jobs = kl_line_rig_sql(f->rig, "SELECT count(*), count(batch) FROM jobs");
+    g_assert_cmpstr(jobs, ==, "2|1");
+}
+
+/* While one operator's batch ends, the next one's job is none of it. */
+static void
+test_next_operator(Fixture *f, gconstpointer units)
+{
+    g_autoptr(GError) error = NULL;
+    Ended ended = {0};
+    g_signal_connect(f->session, "batch-ended", G_CALLBACK(on_batch_ended), &ended);
+    spin_until(card_is, f->session, CARD(0, KL_CARD_READY));
+    spin_until(card_is, f->session, CARD(1, KL_CARD_READY));
+    scan(f, "OP:217", TRUE);
+    g_assert_true(kl_session_arm(f->session, 1, &error));
+    /* The cards don't know yet that it has started one. */
+    g_assert_cmpint(kl_session_card(f->session, 0)->state, ==, KL_CARD_READY);
+    g_assert_true(kl_session_running(f->session));
+    spin_until(is_at_work, f->session, 0);
+    scan(f, "OP:218", TRUE);
+    g_assert_true(kl_session_start(f->session, 1, NULL, NULL, &error));
+    spin_until(none_armed, f->session, 0);
+    g_assert_cmpuint(ended.records, ==, 1);
+    spin_until(card_is, f->session, CARD(1, KL_CARD_PASS));
+    g_assert_false(kl_session_running(f->session));
+    g_autofree char *jobs = kl_line_rig_sql(f->rig, "SELECT group_concat(operator || (batch IS NOT NULL), ' ') FROM "
+                                                    "(SELECT * FROM jobs ORDER BY slot)");
+    g_assert_cmpstr(jobs, ==, "2171 2180");
+}
+
+/* A job that somebody starts while the line is armed is the batch's at once. */
+static void
+test_by_hand(Fixture *f, gconstpointer units)
+{
+    g_autoptr(GError) error = NULL;
+    Ended ended = {0};
+    g_signal_connect(f->session, "batch-ended", G_CALLBACK(on_batch_ended), &ended);
+    spin_until(card_is, f->session, CARD(0, KL_CARD_READY));
+    scan(f, "OP:217", TRUE);
+    g_assert_true(kl_session_start(f->session, 0, NULL, NULL, &error));
+    spin_until(card_is, f->session, CARD(0, KL_CARD_PASS));
+    g_assert_true(kl_session_arm(f->session, 2, &error));
+    g_assert_true(kl_session_start(f->session, 0, NULL, NULL, &error));
+    kl_session_sign_off(f->session);
+    g_assert_nonnull(kl_session_batch(f->session));
+    spin_until(none_armed, f->session, 0);
+    g_assert_cmpuint(ended.records, ==, 1);
+}
+
 /* Whatever ends the armed line lets a running unit go on. */
 static void
 test_disarmed(Fixture *f, gconstpointer units)
@@ -311,6 +410,31 @@ test_closed_for_good(Fixture *f, gconstpointer units)
     refuses_to_arm(f, KL_ERROR_PASSPHRASE_MISSING);
 }
 
+/* The last reference may go in any thread: closing is not left to it. */
+static void
+test_left_open(void)
+{
+    const KlSimOptions options = {.units = 1, .one_port = TRUE};
+    g_autoptr(KlLineRig) rig = kl_line_rig_new(&options, NULL);
+    kl_line_rig_close(rig);
+    g_setenv("KEYLINE_TEST_STATION", rig->station_dir, TRUE);
+    g_test_trap_subprocess("/session/left-open/subprocess", 30 * G_USEC_PER_SEC, 0);
+    g_unsetenv("KEYLINE_TEST_STATION");
+    g_test_trap_assert_failed();
+    g_test_trap_assert_stderr("*session->line == NULL*");
+}
+
+static void
+leave_open(void)
+{
+    g_autoptr(GError) error = NULL;
+    KlSession *session = kl_session_new(g_getenv("KEYLINE_TEST_STATION"), &error);
+    g_assert_no_error(error);
+    g_object_unref(session);
+    for (;;) /* the events on their way hold it, too */
+        g_main_context_iteration(NULL, TRUE);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -320,9 +444,15 @@ main(int argc, char **argv)
     g_test_add("/session/auditor", Fixture, GUINT_TO_POINTER(1), set_up, test_auditor, tear_down);
     g_test_add("/session/wrong-label", Fixture, GUINT_TO_POINTER(1), set_up, test_wrong_label, tear_down);
     g_test_add("/session/several", Fixture, GUINT_TO_POINTER(2), set_up, test_several, tear_down);
+    g_test_add("/session/swapped", Fixture, GUINT_TO_POINTER(1), set_up, test_swapped, tear_down);
     g_test_add("/session/pulled", Fixture, GUINT_TO_POINTER(1), set_up, test_pulled, tear_down);
     g_test_add("/session/armed", Fixture, GUINT_TO_POINTER(2), set_up, test_armed, tear_down);
+    g_test_add("/session/before", Fixture, GUINT_TO_POINTER(2), set_up, test_before, tear_down);
+    g_test_add("/session/next-operator", Fixture, GUINT_TO_POINTER(2), set_up, test_next_operator, tear_down);
+    g_test_add("/session/by-hand", Fixture, GUINT_TO_POINTER(1), set_up, test_by_hand, tear_down);
     g_test_add("/session/disarmed", Fixture, GUINT_TO_POINTER(1), set_up, test_disarmed, tear_down);
     g_test_add("/session/closed-for-good", Fixture, GUINT_TO_POINTER(1), set_up, test_closed_for_good, tear_down);
+    g_test_add_func("/session/left-open", test_left_open);
+    g_test_add_func("/session/left-open/subprocess", leave_open);
     return g_test_run();
 }
