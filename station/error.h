@@ -33,7 +33,8 @@ int kl_error_from_name(const char *name);
 KlErrorKind kl_error_kind(KlErrorCode code);
 
 /* Whether a job that ends with it stops the line: the station's fault, and a mistake of ours, would meet the next unit
- * too; a port that may not be used is its slot's trouble alone. */
+ * too; a port that may not be used is its slot's trouble alone, and a network that is down now may be there for the
+ * next unit. */
 gboolean kl_error_stops_line(KlErrorCode code);
 
 /* One sentence for the operator. Static. */

@@ -34,6 +34,14 @@ kl_outcome_of(KlErrorCode code)
     case KL_ERROR_INTERRUPTED:
     case KL_ERROR_UNIT_REMOVED:
         return KL_OUTCOME_ABORTED;
+    /* Worth another try, and never the unit's fault. */
+    case KL_ERROR_NET_DOWN:
+    case KL_ERROR_CLOUD_TIMEOUT:
+    case KL_ERROR_CLOUD_IN_DOUBT:
+    case KL_ERROR_CLOUD_UNAVAILABLE:
+    case KL_ERROR_CLOUD_THROTTLED:
+    case KL_ERROR_CLOUD_GARBLED:
+        return KL_OUTCOME_ERROR;
     default:
         break;
     }

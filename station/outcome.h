@@ -9,7 +9,7 @@ typedef enum {
     KL_OUTCOME_RUNNING, /* not ended */
     KL_OUTCOME_PASS,
     KL_OUTCOME_FAIL,    /* the unit's fault */
-    KL_OUTCOME_ERROR,   /* the station's fault */
+    KL_OUTCOME_ERROR,   /* the station's fault, or the network's or the cloud's */
     KL_OUTCOME_TIMEOUT, /* the unit did not answer in time */
     KL_OUTCOME_ABORTED, /* stopped by the operator, or interrupted */
 } KlOutcome;

@@ -53,6 +53,15 @@ test_code_of_any_error(void)
     g_assert_false(kl_fail(NULL, KL_ERROR_PORT_BUSY, "nobody asked"));
 }
 
+/* Worth another try, and nobody's fault at the station; but least of all the unit's. */
+static gboolean
+is_way_to_cloud(KlErrorCode code)
+{
+    const char *name = kl_error_name(code);
+    return kl_error_kind(code) == KL_ERROR_KIND_RETRY &&
+           (g_str_has_prefix(name, "CLOUD_") || g_str_equal(name, "NET_DOWN"));
+}
+
 static void
 test_outcome_of_every_code(void)
 {
@@ -65,6 +74,8 @@ test_outcome_of_every_code(void)
         {KL_ERROR_INTERRUPTED, KL_OUTCOME_ABORTED},  {KL_ERROR_PORT_GONE, KL_OUTCOME_FAIL},
         {KL_ERROR_STORE_FULL, KL_OUTCOME_ERROR},     {KL_ERROR_INTERNAL, KL_OUTCOME_ERROR},
         {KL_ERROR_DUPLICATE_KEY, KL_OUTCOME_FAIL},   {KL_ERROR_ANSWER_GARBLED, KL_OUTCOME_FAIL},
+        {KL_ERROR_CLOUD_CONFLICT, KL_OUTCOME_FAIL},  {KL_ERROR_PASSED_ELSEWHERE, KL_OUTCOME_FAIL},
+        {KL_ERROR_CLOUD_DENIED, KL_OUTCOME_ERROR},
     };
     for (guint i = 0; i < G_N_ELEMENTS(special); i++)
         g_assert_cmpint(kl_outcome_of(special[i].code), ==, special[i].outcome);
@@ -74,7 +85,7 @@ test_outcome_of_every_code(void)
         gboolean station = kl_error_kind(code) == KL_ERROR_KIND_STATION || kl_error_kind(code) == KL_ERROR_KIND_BUG;
         g_assert_cmpint(outcome, !=, KL_OUTCOME_PASS);
         g_assert_cmpint(outcome, !=, KL_OUTCOME_RUNNING);
-        g_assert_true(station == (outcome == KL_OUTCOME_ERROR));
+        g_assert_true((station || is_way_to_cloud(code)) == (outcome == KL_OUTCOME_ERROR));
     }
 }
 
@@ -88,8 +99,14 @@ test_stops_the_line(void)
     } cases[] = {
         {KL_ERROR_PORT_DENIED, FALSE}, {KL_ERROR_PORT_MODEM_MANAGER, FALSE}, {KL_ERROR_NO_ANSWER, FALSE},
         {KL_ERROR_UNIT_LOCKED, FALSE}, {KL_ERROR_CA_EXPIRED, TRUE},          {KL_ERROR_STORE_FULL, TRUE},
-        {KL_ERROR_INTERNAL, TRUE},     {KL_ERROR_POWER_STUCK, FALSE},
+        {KL_ERROR_INTERNAL, TRUE},     {KL_ERROR_POWER_STUCK, FALSE},        {KL_ERROR_NET_DOWN, FALSE},
+        {KL_ERROR_CLOUD_DENIED, TRUE},
     };
+    /* What is worth another try does not stop the line, whoever's fault it is. */
+    for (int code = 0; code < KL_ERROR_LAST; code++) {
+        if (kl_error_kind((KlErrorCode)code) == KL_ERROR_KIND_RETRY)
+            g_assert_false(kl_error_stops_line((KlErrorCode)code));
+    }
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
         g_assert_cmpint(kl_error_stops_line(cases[i].code), ==, cases[i].stops);
 }

@@ -1,0 +1,81 @@
+"""AWS IoT Core's control plane as documented: certificates, things, policies, and how they hang together."""
+
+import base64
+import threading
+import uuid
+
+from errors import AwsError
+from iot_cas import CertificateAuthorities
+from iot_certificates import Certificates
+from iot_policies import Policies
+from iot_things import Things
+from x509 import Authority
+
+PAGE_DEFAULT, PAGE_MOST = 25, 250
+ENDPOINTS = {
+    "iot:Data-ATS": "{0}-ats.iot.{1}.amazonaws.com",
+    "iot:Data": "{0}.iot.{1}.amazonaws.com",
+    "iot:CredentialProvider": "{0}.credentials.iot.{1}.amazonaws.com",
+    "iot:Jobs": "{0}.jobs.iot.{1}.amazonaws.com",
+}
+
+
+class Iot(Certificates, CertificateAuthorities, Policies, Things):
+    """Every method with a capital is the operation of that name: its input's members in, its answer out.
+
+    `lock` guards all state; nothing that takes long (openssl) is done under it.
+    """
+
+    def __init__(self, folder, region, account, clock, settings):
+        self.region, self.account, self.clock, self.settings = region, account, clock, settings
+        self.lock = threading.RLock()
+        self.certificates, self.cas, self.policies, self.things, self.thing_types = {}, {}, {}, {}, {}
+        self.registration_code = uuid.uuid4().hex + uuid.uuid4().hex
+        self.authority = Authority(
+            folder, "iot-ca", "/OU=Amazon Web Services O\\=Amazon.com Inc. L\\=Seattle/CN=Peer IoT CA", 20000
+        )
+        self.authority.profile("device", "basicConstraints=critical,CA:FALSE", "keyUsage=critical,digitalSignature")
+
+    def arn(self, kind, name):
+        return f"arn:aws:iot:{self.region}:{self.account}:{kind}/{name}"
+
+    def page(self, items, key, size, marker, default=PAGE_DEFAULT):
+        """One page of `items` and the next marker or None; the marker holds the `key` of the last item given."""
+        start = 0
+        if marker is not None:
+            last = base64.b64decode(marker).decode(errors="replace")
+            start = next((index + 1 for index, item in enumerate(items) if key(item) == last), None)
+            if start is None:
+                raise AwsError("InvalidRequestException", "Invalid marker")
+        chosen = items[start : start + min(size or default, PAGE_MOST)]
+        more = chosen and start + len(chosen) < len(items)
+        return chosen, base64.b64encode(key(chosen[-1]).encode()).decode() if more else None
+
+    def DescribeEndpoint(self, endpointType="iot:Data"):
+        if endpointType not in ENDPOINTS:
+            raise AwsError("InvalidRequestException", f"{endpointType} is not an endpoint type")
+        return {"endpointAddress": ENDPOINTS[endpointType].format("a1peer0000000", self.region)}
+
+    def dump(self):
+        with self.lock:
+            self.settle_detachments()
+            return {
+                "certificates": [certificate.dump() for certificate in self.certificates.values()],
+                "cas": [ca.describe() for ca in self.cas.values()],
+                "policies": {name: {"targets": list(policy.targets)} for name, policy in self.policies.items()},
+                "things": {name: thing.dump() for name, thing in self.things.items()},
+            }
+
+
+class IotData:
+    """The data plane, as far as a station might publish."""
+
+    def __init__(self):
+        self.published = []
+
+    def Publish(self, topic, payload=b"", **options):
+        self.published.append({"topic": topic, "payload": payload.decode("utf-8", "replace"), **options})
+        return {}
+
+    def dump(self):
+        return {"published": self.published}
