@@ -45,14 +45,32 @@ static const KlPkiClass klass = {
     .free = pki_free,
 };
 
-KlPki *
-kl_pki_new(const char *anchors_pem, GError **error)
+static const KlIssuedRules rules[] = {
+    [KL_PKI_IOT] = {.other_end = TRUE, .other_usages = TRUE},
+    [KL_PKI_PCA] = {.other_usages = TRUE},
+};
+
+static KlPki *
+take_trust(KlTrust *trust)
 {
-    g_autoptr(KlTrust) trust = kl_trust_new(anchors_pem, error);
     if (trust == NULL)
         return NULL;
     Pki *pki = g_new0(Pki, 1);
     pki->base.klass = &klass;
-    pki->trust = g_steal_pointer(&trust);
+    pki->trust = trust;
     return &pki->base;
+}
+
+KlPki *
+kl_pki_new(const char *anchors_pem, GError **error)
+{
+    return take_trust(kl_trust_new(anchors_pem, NULL, error));
+}
+
+KlPki *
+kl_pki_new_for(KlPkiKind kind, const char *anchors_pem, GError **error)
+{
+    if (anchors_pem == NULL && kind == KL_PKI_IOT)
+        return take_trust(kl_trust_new_unknown(&rules[kind]));
+    return take_trust(kl_trust_new(anchors_pem != NULL ? anchors_pem : "", &rules[kind], error));
 }

@@ -29,15 +29,25 @@ kl_trust_free(KlTrust *trust)
     if (trust == NULL)
         return;
     X509_STORE_free(trust->store);
-    kl_x509_stack_free(trust->anchors);
+    g_clear_pointer(&trust->anchors, kl_x509_stack_free);
     g_free(trust->pem);
     g_free(trust);
 }
 
 KlTrust *
-kl_trust_new(const char *anchors_pem, GError **error)
+kl_trust_new_unknown(const KlIssuedRules *rules)
+{
+    KlTrust *trust = g_new0(KlTrust, 1);
+    trust->rules = *rules;
+    return trust;
+}
+
+KlTrust *
+kl_trust_new(const char *anchors_pem, const KlIssuedRules *rules, GError **error)
 {
     g_autoptr(KlTrust) trust = g_new0(KlTrust, 1);
+    if (rules != NULL)
+        trust->rules = *rules;
     trust->anchors = kl_x509_stack_parse(anchors_pem, strlen(anchors_pem), KL_ERROR_CA_UNREADABLE, error);
     if (trust->anchors == NULL)
         return NULL;
@@ -122,7 +132,32 @@ is_critical(X509 *x509, int nid)
 }
 
 static gboolean
-check_extensions(X509 *x509, GError **error)
+check_key_usage(X509 *x509, const KlIssuedRules *rules, GError **error)
+{
+    guint32 more = rules->other_usages ? KU_KEY_ENCIPHERMENT : 0;
+    if ((X509_get_extension_flags(x509) & EXFLAG_KUSAGE) == 0 ||
+        (X509_get_key_usage(x509) & ~more) != KU_DIGITAL_SIGNATURE || !is_critical(x509, NID_key_usage))
+        return wrong(error, "certificate's key usage is not digitalSignature only, critical");
+    return TRUE;
+}
+
+static gboolean
+check_extended_usage(X509 *x509, const KlIssuedRules *rules, GError **error)
+{
+    guint32 more = rules->other_usages ? XKU_SSL_SERVER : 0;
+    guint32 known = X509_get_extended_key_usage(x509);
+    if ((X509_get_extension_flags(x509) & EXFLAG_XKUSAGE) == 0)
+        return rules->other_usages || wrong(error, "certificate's extended key usage is not clientAuth only");
+    g_autoptr(EXTENDED_KEY_USAGE) usages = X509_get_ext_d2i(x509, NID_ext_key_usage, NULL, NULL);
+    /* One for each of the known bits: those that OpenSSL has no bit for are counted too. */
+    int expected = (known & XKU_SSL_SERVER & more) != 0 ? 2 : 1;
+    if ((known & ~more) != XKU_SSL_CLIENT || usages == NULL || sk_ASN1_OBJECT_num(usages) != expected)
+        return wrong(error, "certificate's extended key usage is not clientAuth only");
+    return TRUE;
+}
+
+static gboolean
+check_extensions(X509 *x509, const KlIssuedRules *rules, GError **error)
 {
     if (!check_extension_list(x509, error))
         return FALSE;
@@ -131,14 +166,8 @@ check_extensions(X509 *x509, GError **error)
         return wrong(error, "certificate is not of version 3, or an extension is damaged");
     if ((flags & EXFLAG_BCONS) == 0 || (flags & EXFLAG_CA) != 0 || !is_critical(x509, NID_basic_constraints))
         return wrong(error, "certificate does not say CA:FALSE, critical");
-    if ((flags & EXFLAG_KUSAGE) == 0 || X509_get_key_usage(x509) != KU_DIGITAL_SIGNATURE ||
-        !is_critical(x509, NID_key_usage))
-        return wrong(error, "certificate's key usage is not digitalSignature only, critical");
-    if ((flags & EXFLAG_XKUSAGE) == 0 || X509_get_extended_key_usage(x509) != XKU_SSL_CLIENT)
-        return wrong(error, "certificate's extended key usage is not clientAuth only");
-    g_autoptr(EXTENDED_KEY_USAGE) usages = X509_get_ext_d2i(x509, NID_ext_key_usage, NULL, NULL);
-    if (usages == NULL || sk_ASN1_OBJECT_num(usages) != 1)
-        return wrong(error, "certificate's extended key usage is not clientAuth only");
+    if (!check_key_usage(x509, rules, error) || !check_extended_usage(x509, rules, error))
+        return FALSE;
     if (X509_get0_subject_key_id(x509) == NULL || X509_get0_authority_key_id(x509) == NULL)
         return wrong(error, "certificate lacks a key identifier");
     return TRUE;
@@ -174,8 +203,11 @@ build_chain(const KlTrust *trust, X509 *x509, KlX509Stack *untrusted, gint64 now
 }
 
 static gboolean
-check_validity(const KlCertificate *real, X509 *issuer, const KlProfile *profile, GError **error)
+check_validity(const KlCertificate *real, X509 *issuer, const KlProfile *profile, const KlIssuedRules *rules,
+               GError **error)
 {
+    if (rules->other_end)
+        return TRUE;
     gint64 issuer_end = 0;
     if (!kl_time_seconds(X509_get0_notAfter(issuer), &issuer_end) || real->not_after > issuer_end)
         return wrong(error, "certificate outlives its CA");
@@ -217,6 +249,17 @@ given_chain(const KlTrust *trust, const char *pem, GError **error)
     return kl_x509_stack_parse(pem, strlen(pem), KL_ERROR_ISSUED_WRONG, error);
 }
 
+/* What is left of the checks on chain and time when nobody knows the issuer. */
+static gboolean
+check_without_issuer(const KlCertificate *certificate, const KlCertificate *real, gint64 now, GError **error)
+{
+    if (certificate->chain_pem != NULL && certificate->chain_pem[0] != '\0')
+        return wrong(error, "a chain came along, and there is nothing to check it by");
+    if (now < real->not_before || now > real->not_after)
+        return wrong(error, "certificate is not valid now");
+    return TRUE;
+}
+
 static gboolean
 verify(const KlTrust *trust, const KlCertificate *certificate, const char *spki_sha256, const KlProfile *profile,
        const KlUnit *unit, gint64 now, GError **error)
@@ -226,14 +269,16 @@ verify(const KlTrust *trust, const KlCertificate *certificate, const char *spki_
     g_autoptr(X509) x509 = kl_x509_parse(certificate->der, error);
     g_autoptr(KlCertificate) real = x509 != NULL ? kl_certificate_from_x509(x509, certificate->der, NULL, error) : NULL;
     if (real == NULL || !check_fields(certificate, real, error) ||
-        !check_identity(x509, real, spki_sha256, profile, unit, error) || !check_extensions(x509, error))
+        !check_identity(x509, real, spki_sha256, profile, unit, error) || !check_extensions(x509, &trust->rules, error))
         return FALSE;
+    if (trust->anchors == NULL)
+        return check_without_issuer(certificate, real, now, error);
     g_autoptr(KlX509Stack) given = given_chain(trust, certificate->chain_pem, error);
     g_autoptr(KlX509Stack) chain = given != NULL ? build_chain(trust, x509, given, now, error) : NULL;
     if (chain == NULL)
         return FALSE;
     X509 *issuer = sk_X509_value(chain, 1);
-    return check_validity(real, issuer, profile, error) && check_given_chain(given, issuer, error);
+    return check_validity(real, issuer, profile, &trust->rules, error) && check_given_chain(given, issuer, error);
 }
 
 gboolean

@@ -9,6 +9,7 @@ typedef struct {
     const char *job;
     const char *imei;
     const KlRegistration *row;
+    gboolean queue;
 } RegisterCall;
 
 static gboolean
@@ -37,15 +38,18 @@ do_registered(sqlite3 *db, gpointer data, GError **error)
                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (device) DO UPDATE SET policy = excluded.policy,"
                   " firmware = excluded.firmware, parameters = excluded.parameters"
                   " WHERE registered = 'false' AND version = 0 AND connections = 0"
-                  " AND (SELECT provisioned = 0 FROM units WHERE device_id = excluded.device)",
+                  " AND (SELECT provisioned = 0 FROM units WHERE device_id = excluded.device)"
+                  " AND (policy, firmware, parameters) IS NOT (excluded.policy, excluded.firmware,"
+                  " excluded.parameters)",
                   kl_text(r->device), kl_text(r->registered), kl_text(r->policy), kl_text(r->firmware),
-                  kl_text(r->parameters), kl_int(r->version), kl_int(r->connections));
+                  kl_text(r->parameters), kl_int(r->version), kl_int(r->connections)) &&
+           (!call->queue || kl_store_queue_registration(db, r->device, call->job, sqlite3_changes(db) > 0, error));
 }
 
 gboolean
 kl_store_registered(KlStore *store, const char *job, const char *imei, const KlRegistration *row, GError **error)
 {
-    RegisterCall call = {job, imei, row};
+    RegisterCall call = {job, imei, row, kl_store_queues(store)};
     return kl_store_write(store, do_registered, &call, error);
 }
 

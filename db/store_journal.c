@@ -199,11 +199,11 @@ keep_outcome(sqlite3 *db, const KlRecord *r, GError **error)
     return kl_run(db, error,
                   "UPDATE jobs SET outcome = ?2, ended_us = nullif(?3, 0), code = ?4, detail = ?5, first_code = ?6,"
                   " already_provisioned = ?7, resumed = ?8, certificate = coalesce(?9, certificate), label = ?10,"
-                  " reprovision_reason = ?11 WHERE id = ?1",
+                  " reprovision_reason = ?11, row_queued = ?12 WHERE id = ?1",
                   kl_text(r->id), kl_text(kl_outcome_name(r->outcome)), kl_int(r->ended_us), kl_text(r->code),
                   kl_text(r->detail), kl_text(r->first_code), kl_int(r->already_provisioned != 0),
                   kl_int(r->resumed != 0), kl_text(r->certificate_sha256), kl_text(r->label),
-                  kl_text(r->reprovision_reason));
+                  kl_text(r->reprovision_reason), kl_int(r->row_queued && r->outcome == KL_OUTCOME_PASS));
 }
 
 static gboolean
@@ -215,43 +215,77 @@ settle_unit(sqlite3 *db, const KlRecord *record, GError **error)
            kl_store_close_intent(db, imei, KL_INTENT_LOCK, error);
 }
 
+typedef struct {
+    const KlRecord *record;
+    gboolean queue;
+} EndCall;
+
 static gboolean
 do_job_end(sqlite3 *db, gpointer data, GError **error)
 {
-    const KlRecord *record = data;
+    const EndCall *call = data;
+    const KlRecord *record = call->record;
     return kl_store_require_job(db, record->id, NULL, error) &&
            (record->unit == NULL || kl_store_note_unit(db, record->id, record->unit, error)) &&
            keep_details(db, record, error) && keep_outcome(db, record, error) &&
-           (record->outcome != KL_OUTCOME_PASS || settle_unit(db, record, error));
+           (record->outcome != KL_OUTCOME_PASS || settle_unit(db, record, error)) &&
+           (!call->queue || kl_store_queue_record(db, record->id, error));
 }
 
 gboolean
 kl_store_job_end(KlStore *store, const KlRecord *record, GError **error)
 {
-    return kl_store_write(store, do_job_end, (gpointer)record, error);
+    EndCall call = {record, kl_store_queues(store)};
+    return kl_store_write(store, do_job_end, &call, error);
+}
+
+typedef struct {
+    gboolean queue;
+    guint count;
+} InterruptCall;
+
+static gboolean
+find_running(sqlite3 *db, GPtrArray *jobs, GError **error)
+{
+    g_autoptr(sqlite3_stmt) query =
+        kl_query_values(db, error, "SELECT id FROM jobs WHERE outcome = 'RUNNING' ORDER BY number", NULL, 0);
+    gboolean row = query != NULL;
+    while (row) {
+        if (!kl_next(db, query, &row, error))
+            return FALSE;
+        if (row)
+            g_ptr_array_add(jobs, kl_column_text(query, 0));
+    }
+    return query != NULL;
 }
 
 static gboolean
 do_interrupt_running(sqlite3 *db, gpointer data, GError **error)
 {
-    guint *count = data;
-    if (!kl_run(db, error,
+    InterruptCall *call = data;
+    g_autoptr(GPtrArray) jobs = g_ptr_array_new_with_free_func(g_free);
+    if (!find_running(db, jobs, error) ||
+        !kl_run(db, error,
                 "UPDATE jobs SET outcome = 'ABORTED', ended_us = ?1, code = ?2,"
                 " detail = 'the program ended in the middle of this job', first_code = coalesce(first_code, ?2)"
                 " WHERE outcome = 'RUNNING'",
                 kl_int(g_get_real_time()), kl_text(kl_error_name(KL_ERROR_INTERRUPTED))))
         return FALSE;
-    *count = (guint)sqlite3_changes(db);
+    call->count = jobs->len;
+    for (guint i = 0; call->queue && i < jobs->len; i++) {
+        if (!kl_store_queue_record(db, g_ptr_array_index(jobs, i), error))
+            return FALSE;
+    }
     return TRUE;
 }
 
 gboolean
 kl_store_interrupt_running(KlStore *store, guint *count, GError **error)
 {
-    guint changed = 0;
-    if (!kl_store_write(store, do_interrupt_running, &changed, error))
+    InterruptCall call = {.queue = kl_store_queues(store)};
+    if (!kl_store_write(store, do_interrupt_running, &call, error))
         return FALSE;
     if (count != NULL)
-        *count = changed;
+        *count = call.count;
     return TRUE;
 }

@@ -56,6 +56,7 @@ typedef struct {
     const char *csr_sha256;
     const KlCertificate *certificate;
     const char *supersede_reason;
+    gboolean queue;
 } IssuedCall;
 
 /* A certificate that is in the ledger already may come again for the same unit, while it is live: a broken-off job's
@@ -95,7 +96,8 @@ supersede(sqlite3 *db, const IssuedCall *call, GError **error)
         return kl_fail(error, KL_ERROR_INTERNAL, "unit %s has live certificate %s, and no reason to supersede it",
                        call->imei, live);
     return kl_run(db, error, "UPDATE certificates SET superseded_us = ?2, supersede_reason = ?3 WHERE sha256 = ?1",
-                  kl_text(live), kl_int(g_get_real_time()), kl_text(call->supersede_reason));
+                  kl_text(live), kl_int(g_get_real_time()), kl_text(call->supersede_reason)) &&
+           (!call->queue || kl_store_queue_cleanup(db, live, call->job, error));
 }
 
 static gboolean
@@ -133,13 +135,14 @@ gboolean
 kl_store_issued(KlStore *store, const char *job, const char *imei, const char *csr_sha256,
                 const KlCertificate *certificate, const char *supersede_reason, GError **error)
 {
-    IssuedCall call = {job, imei, csr_sha256, certificate, supersede_reason};
+    IssuedCall call = {job, imei, csr_sha256, certificate, supersede_reason, kl_store_queues(store)};
     return kl_store_write(store, do_issued, &call, error);
 }
 
 typedef struct {
     const char *sha256;
     const char *reason;
+    gboolean queue;
 } RevokeCall;
 
 static gboolean
@@ -154,7 +157,8 @@ do_revoke(sqlite3 *db, gpointer data, GError **error)
     return kl_run(db, error,
                   "UPDATE certificates SET revoked_us = ?2, revoke_reason = ?3"
                   " WHERE sha256 = ?1 AND revoked_us IS NULL",
-                  kl_text(call->sha256), kl_int(g_get_real_time()), kl_text(call->reason));
+                  kl_text(call->sha256), kl_int(g_get_real_time()), kl_text(call->reason)) &&
+           (!call->queue || sqlite3_changes(db) == 0 || kl_store_queue_cleanup(db, call->sha256, NULL, error));
 }
 
 gboolean
@@ -162,7 +166,7 @@ kl_store_revoke(KlStore *store, const char *certificate_sha256, const char *reas
 {
     g_autofree char *sha256 = g_ascii_strdown(certificate_sha256, -1);
     gboolean told = reason != NULL && *reason != '\0';
-    RevokeCall call = {sha256, told ? reason : "unspecified"};
+    RevokeCall call = {sha256, told ? reason : "unspecified", kl_store_queues(store)};
     return kl_store_write(store, do_revoke, &call, error);
 }
 

@@ -12,6 +12,9 @@ G_BEGIN_DECLS
 gboolean kl_store_read(KlStore *store, KlStoreWork work, gpointer data, GError **error);
 gboolean kl_store_write(KlStore *store, KlStoreWork work, gpointer data, GError **error);
 
+/* Whether the store has an outbox: see use_outbox. From any thread. */
+gboolean kl_store_queues(KlStore *store);
+
 /* --- helpers; on the store thread, within KlStoreWork --- */
 
 /* FALSE unless the job is RUNNING and, imei given, bound to that unit: RECORD_UNKNOWN, INTERNAL. */
@@ -23,6 +26,27 @@ gboolean kl_store_note_unit(sqlite3 *db, const char *job, const KlUnit *unit, GE
 /* The next number of a durable counter: 1, 2, 3 ... */
 gboolean kl_store_next_number(sqlite3 *db, const char *purpose, const char *name, gint64 *number, GError **error);
 
+/* The next number of the oldest leased block that has one left; 0 when none has. */
+gboolean kl_store_next_leased(sqlite3 *db, const char *sequence, gint64 *number, GError **error);
+
+/* Puts the device's registration row into the outbox: when it has changed, or was never queued. */
+gboolean kl_store_queue_registration(sqlite3 *db, const char *device, const char *job, gboolean changed,
+                                     GError **error);
+
+/* Puts the record of an ended job into the outbox, if it knows a unit. */
+gboolean kl_store_queue_record(sqlite3 *db, const char *job, GError **error);
+
+/* Puts a certificate that was superseded or revoked into the outbox. job: that did it; NULL: none did. */
+gboolean kl_store_queue_cleanup(sqlite3 *db, const char *certificate_sha256, const char *job, GError **error);
+
+/* The number of the oldest queued row that is due at ?1, NULL when none is; and when the next one's turn comes, else
+ * ?1. Rows that have not failed yet are due at 0: the first of them is found without reading the others. */
+#define KL_STORE_OUTBOX_DUE                                                                                            \
+    "SELECT min(number) FROM"                                                                                          \
+    " (SELECT min(number) AS number FROM outbox WHERE state = 'queued' AND next_us = 0"                                \
+    " UNION ALL SELECT min(number) FROM outbox WHERE state = 'queued' AND next_us BETWEEN 1 AND ?1)"
+#define KL_STORE_OUTBOX_NEXT_TURN "SELECT coalesce(min(next_us), ?1) FROM outbox WHERE state = 'queued'"
+
 /* Closes the unit's open intent of that kind, if there is one. */
 gboolean kl_store_close_intent(sqlite3 *db, const char *imei, KlIntentKind kind, GError **error);
 
@@ -32,7 +56,7 @@ gboolean kl_store_live_certificate(sqlite3 *db, const char *imei, KlCertificate 
 /* The columns of a job that kl_store_read_job() reads from the current row, in its order. */
 #define KL_STORE_JOB_COLUMNS                                                                                           \
     "id, batch, station, slot, product, operator, work_order, label, reprovision_reason, program, started_us,"         \
-    " ended_us, outcome, code, detail, first_code, already_provisioned, resumed, certificate,"                         \
+    " ended_us, outcome, code, detail, first_code, already_provisioned, resumed, row_queued, certificate,"             \
     " imei, fsn, model, firmware, agent_version, keystore, boot_id, device_id"
 
 /* The record of the current row, without steps and transcript. STORE_CORRUPT. */
@@ -69,5 +93,17 @@ char *kl_store_setting(KlStore *store, const char *key, GError **error);
 gboolean kl_store_set_setting(KlStore *store, const char *key, const char *value, GError **error);
 gboolean kl_store_add_act(KlStore *store, const KlAct *act, GError **error);
 GPtrArray *kl_store_acts(KlStore *store, guint limit, GError **error);
+gboolean kl_store_outbox_fill(KlStore *store, guint *count, GError **error);
+KlOutboxRow *kl_store_outbox_next(KlStore *store, gint64 now_us, gint64 *next_us, GError **error);
+gboolean kl_store_outbox_sent(KlStore *store, gint64 number, GError **error);
+gboolean kl_store_outbox_failed(KlStore *store, gint64 number, const char *code, const char *detail, gint64 next_us,
+                                GError **error);
+gboolean kl_store_outbox_park(KlStore *store, gint64 number, const char *code, const char *detail, GError **error);
+gboolean kl_store_outbox_retry(KlStore *store, gint64 number, GError **error);
+GPtrArray *kl_store_outbox_rows(KlStore *store, int state, guint limit, GError **error);
+KlOutboxRow *kl_store_outbox_row(KlStore *store, KlOutboxKind kind, const char *key, GError **error);
+gboolean kl_store_outbox_counts(KlStore *store, KlOutboxCounts *counts, GError **error);
+gboolean kl_store_lease_add(KlStore *store, const char *sequence, guint64 first, guint count, GError **error);
+gboolean kl_store_lease_left(KlStore *store, const char *sequence, guint64 *left, GError **error);
 
 G_END_DECLS

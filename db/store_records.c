@@ -61,6 +61,7 @@ kl_store_read_job(sqlite3_stmt *query, GError **error)
     record->first_code = kl_column_text(query, column++);
     record->already_provisioned = sqlite3_column_int(query, column++) != 0;
     record->resumed = sqlite3_column_int(query, column++) != 0;
+    record->row_queued = sqlite3_column_int(query, column++) != 0;
     record->certificate_sha256 = kl_column_text(query, column++);
     record->unit = read_unit(query, column);
     return g_steal_pointer(&record);

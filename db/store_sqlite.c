@@ -9,6 +9,7 @@
 typedef struct {
     KlStore base;
     KlStoreThread *thread;
+    int queueing; /* atomic */
 } StoreSqlite;
 
 gboolean
@@ -21,6 +22,18 @@ gboolean
 kl_store_write(KlStore *store, KlStoreWork work, gpointer data, GError **error)
 {
     return kl_store_thread_run(((StoreSqlite *)store)->thread, KL_STORE_WRITE, work, data, error);
+}
+
+gboolean
+kl_store_queues(KlStore *store)
+{
+    return g_atomic_int_get(&((StoreSqlite *)store)->queueing) != 0;
+}
+
+static void
+use_outbox(KlStore *store, gboolean use)
+{
+    g_atomic_int_set(&((StoreSqlite *)store)->queueing, use != 0);
 }
 
 gboolean
@@ -116,6 +129,18 @@ static const KlStoreClass class = {
     .set_setting = kl_store_set_setting,
     .add_act = kl_store_add_act,
     .acts = kl_store_acts,
+    .use_outbox = use_outbox,
+    .outbox_fill = kl_store_outbox_fill,
+    .outbox_next = kl_store_outbox_next,
+    .outbox_sent = kl_store_outbox_sent,
+    .outbox_failed = kl_store_outbox_failed,
+    .outbox_park = kl_store_outbox_park,
+    .outbox_retry = kl_store_outbox_retry,
+    .outbox_rows = kl_store_outbox_rows,
+    .outbox_row = kl_store_outbox_row,
+    .outbox_counts = kl_store_outbox_counts,
+    .lease_add = kl_store_lease_add,
+    .lease_left = kl_store_lease_left,
     .self_test = self_test,
     .free = store_free,
 };

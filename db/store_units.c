@@ -68,7 +68,8 @@ read_state(sqlite3 *db, const char *imei, GError **error)
                  " EXISTS (SELECT 1 FROM intents WHERE imei = ?1 AND kind = 'KEY' AND closed_us IS NULL),"
                  " (SELECT job FROM intents WHERE imei = ?1 AND kind = 'ISSUE' AND closed_us IS NULL),"
                  " (SELECT detail FROM intents WHERE imei = ?1 AND kind = 'REPROVISION' AND closed_us IS NULL),"
-                 " EXISTS (SELECT 1 FROM certificates WHERE imei = ?1)"
+                 " EXISTS (SELECT 1 FROM certificates WHERE imei = ?1),"
+                 " (SELECT opened_us FROM intents WHERE imei = ?1 AND kind = 'ISSUE' AND closed_us IS NULL)"
                  " FROM units WHERE imei = ?1",
                  kl_text(imei));
     gboolean row;
@@ -81,6 +82,7 @@ read_state(sqlite3 *db, const char *imei, GError **error)
     state->issue_job = kl_column_text(query, 3);
     state->reprovision_reason = kl_column_text(query, 4);
     gboolean any_certificate = sqlite3_column_int(query, 5) != 0;
+    state->issue_us = sqlite3_column_int64(query, 6);
     if (!read_keys(db, imei, state->keys, error) || !kl_store_live_certificate(db, imei, &state->certificate, error))
         return NULL;
     /* Superseded ones always have a successor: when none is live, the last was revoked. */
@@ -121,6 +123,7 @@ typedef struct {
     const char *imei;
     const KlIdRequest *request;
     char *id;
+    gboolean exhausted; /* no number is left; those that were passed over stay so */
 } IdCall;
 
 /* The pattern comes from a file, so it is not given to printf: exactly one %u or %0Nu is understood. */
@@ -147,18 +150,29 @@ find_owner(sqlite3 *db, const char *id, char **owner, GError **error)
 
 /* Numbers whose id is taken already (by a unit that was given a fixed id) are passed over. */
 static gboolean
-next_id(sqlite3 *db, const KlIdRequest *request, char **id, GError **error)
+next_number(sqlite3 *db, const KlIdRequest *request, gint64 *number, GError **error)
 {
+    return request->leased ? kl_store_next_leased(db, request->sequence, number, error)
+                           : kl_store_next_number(db, "device", request->sequence, number, error);
+}
+
+static gboolean
+next_id(sqlite3 *db, IdCall *call, GError **error)
+{
+    const KlIdRequest *request = call->request;
     for (;;) {
         gint64 number = 0;
         g_autofree char *owner = NULL;
-        if (!kl_store_next_number(db, "device", request->sequence, &number, error))
+        if (!next_number(db, request, &number, error))
             return FALSE;
+        call->exhausted = number == 0;
+        if (call->exhausted)
+            return TRUE;
         g_autofree char *candidate = format_number(request->pattern, number, error);
         if (candidate == NULL || !find_owner(db, candidate, &owner, error))
             return FALSE;
         if (owner == NULL) {
-            *id = g_steal_pointer(&candidate);
+            call->id = g_steal_pointer(&candidate);
             return TRUE;
         }
     }
@@ -180,9 +194,9 @@ static gboolean
 give_id(sqlite3 *db, IdCall *call, GError **error)
 {
     const KlIdRequest *request = call->request;
-    gboolean ok =
-        request->sequence != NULL ? next_id(db, request, &call->id, error) : fixed_id(db, request, &call->id, error);
-    return ok &&
+    if (!(request->sequence != NULL ? next_id(db, call, error) : fixed_id(db, request, &call->id, error)))
+        return FALSE;
+    return call->exhausted ||
            kl_run(db, error, "UPDATE units SET device_id = ?2 WHERE imei = ?1", kl_text(call->imei), kl_text(call->id));
 }
 
@@ -206,5 +220,7 @@ kl_store_device_id(KlStore *store, const char *imei, const KlIdRequest *request,
     IdCall call = {.imei = imei, .request = request};
     gboolean ok = kl_store_write(store, do_device_id, &call, error);
     g_autofree char *id = call.id;
+    if (ok && call.exhausted)
+        ok = kl_fail(error, KL_ERROR_IDS_EXHAUSTED, "no leased number of '%s' is left", request->sequence);
     return ok ? g_steal_pointer(&id) : NULL;
 }

@@ -137,10 +137,14 @@ revoke_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *canc
     const Revocation *revocation = data;
     KlStore *store = kl_station_store(kl_session_station(acts_of(source)->session));
     GError *error = NULL;
-    if (store->klass->revoke(store, revocation->sha256, revocation->reason, &error))
-        g_task_return_boolean(task, TRUE);
-    else
+    if (!store->klass->revoke(store, revocation->sha256, revocation->reason, &error)) {
         g_task_return_error(task, error);
+        return;
+    }
+    KlOutbox *outbox = kl_station_outbox(kl_session_station(acts_of(source)->session));
+    if (outbox != NULL)
+        kl_outbox_poke(outbox);
+    g_task_return_boolean(task, TRUE);
 }
 
 static void

@@ -131,10 +131,11 @@ show_running(KlSlotCard *self, const KlCard *card)
 static char *
 pass_note(const KlRecord *record)
 {
-    if (record->already_provisioned)
-        return g_strdup(_("already done, verified"));
     g_autofree char *took = kl_verdict_duration(record->ended_us - record->started_us);
-    return g_strdup_printf(_("%s · unplug when ready"), took);
+    g_autofree char *note = record->already_provisioned ? g_strdup(_("already done, verified"))
+                                                        : g_strdup_printf(_("%s · unplug when ready"), took);
+    /* Translators: the cloud does not have the unit's row yet; %s is what is said of any unit that passed. */
+    return record->row_queued ? g_strdup_printf(_("row queued · %s"), note) : g_steal_pointer(&note);
 }
 
 /* Words in bold, then the remedy. They share the lines that there is room for: U+2028 breaks the line, not the

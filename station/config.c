@@ -14,6 +14,13 @@
 #define SLOT_RULES                                                                                                     \
     {"slot *", "agent", FALSE}, {"slot *", "usb", FALSE}, {"slot *", "modem", FALSE},                                  \
     {"hub *", "path", TRUE}, {"hub *", "rows", TRUE}, {"hub *", "columns", TRUE}, {"hub *", "ports", FALSE}
+#define AWS_RULES                                                                                                      \
+    {"aws", "region", FALSE}, {"aws", "profile", FALSE}, {"aws", "endpoint", FALSE},                                   \
+    {"aws", "registration-table", FALSE}, {"aws", "records-table", FALSE}, {"aws", "counters-table", FALSE},           \
+    {"aws", "firmware-table", FALSE}, {"aws", "policy", FALSE}, {"aws", "register", FALSE},                            \
+    {"aws", "pca-arn", FALSE}, {"aws", "pca-template", FALSE}, {"aws", "require-ack", FALSE},                          \
+    {"aws", "ack-wait-ms", FALSE}, {"aws", "rows-per-second", FALSE}, {"aws", "id-block", FALSE},                      \
+    {"aws", "rate-percent", FALSE}
 /* clang-format on */
 
 static const KlKeyRule station_rules[] = {
@@ -23,10 +30,12 @@ static const KlKeyRule station_rules[] = {
     {"station", "columns", FALSE},
     {"ca", "key", FALSE},
     {"ca", "passphrase-file", FALSE},
+    {"ca", "signer", FALSE},
     SLOT_RULES,
     {"usb", "modules", FALSE},
     {"usb", "adapters", FALSE},
     {"recovery", "power-cycles", FALSE},
+    AWS_RULES,
     {NULL},
 };
 
@@ -80,6 +89,7 @@ kl_config_free(KlConfig *config)
     g_free(config->line_file);
     g_free(config->ca_key);
     g_free(config->passphrase_file);
+    kl_config_clear_aws(&config->aws);
     g_clear_pointer(&config->slots, g_ptr_array_unref);
     g_clear_pointer(&config->hubs, g_ptr_array_unref);
     g_clear_pointer(&config->usb_modules, g_array_unref);
@@ -232,7 +242,8 @@ read_station(KlConfig *config, const KlConfigSource *source, GError **error)
     g_autofree char *line_file = kl_keyfile_text(source->keys, "station", "line");
     config->line_file = line_file != NULL ? kl_config_absolute(source, line_file) : NULL;
     return read_columns(config, source, error) && read_ca(config, source, error) &&
-           kl_config_read_usb(config, source, error) && read_slots(config, source, error);
+           kl_config_read_aws(config, source, error) && kl_config_read_usb(config, source, error) &&
+           read_slots(config, source, error);
 }
 
 /* The slots of the line file. A file that is not there is told with the line that names it. */

@@ -29,6 +29,35 @@ typedef struct {
     gboolean any_product;
 } KlUsbId;
 
+/* Who signs. */
+typedef enum {
+    KL_SIGNER_LOCAL,    /* the station's own CA, and nobody else knows */
+    KL_SIGNER_REGISTER, /* the station's own CA; each certificate is registered with AWS IoT Core */
+    KL_SIGNER_IOT,      /* AWS IoT Core */
+    KL_SIGNER_PCA,      /* ACM Private CA; registered with AWS IoT Core as well when [aws] register is not "no" */
+} KlSignerKind;
+
+/* How certificates that AWS IoT Core did not issue become known to it. */
+typedef enum { KL_REGISTER_NO, KL_REGISTER_CA, KL_REGISTER_WITHOUT_CA } KlRegisterMode;
+
+/* [aws]. NULL and 0 where nothing is said and there is no default. */
+typedef struct {
+    gboolean on;                       /* there is an [aws] group: the outbox runs */
+    char *region, *profile, *endpoint; /* else as the AWS tools find them */
+    char *registration_table;          /* default Bootstrapping_table_registration */
+    char *records_table;               /* default Keyline_records */
+    char *counters_table;              /* default Keyline_counters */
+    char *firmware_table;         /* Devicemanager_update, to be checked before the line starts; NULL: not checked */
+    char *policy;                 /* the IoT policy of devices; default: the product's registration policy */
+    KlRegisterMode register_mode; /* register=ca|without-ca|no; default ca */
+    char *pca_arn, *pca_template; /* template ARN; default EndEntityCertificate/V1 */
+    gboolean require_ack;         /* require-ack=: PASS waits for the cloud to have the row */
+    guint ack_wait_ms;            /* ack-wait-ms=: how long a PASS waits for it otherwise; default 2000 */
+    guint per_second;             /* rows-per-second=: default 20 */
+    guint id_block;               /* id-block=: default 500 */
+    guint rate_percent;           /* rate-percent=: this station's part of the account's rates; default 100 */
+} KlAwsSection;
+
 typedef struct {
     char *dir;             /* the station folder, absolute */
     char *name;            /* [station] name */
@@ -38,10 +67,12 @@ typedef struct {
     char *ca_key;          /* [ca] key: "file" (ca/ca.key) or a pkcs11: URI */
     char *passphrase_file; /* [ca] passphrase-file: absolute, or NULL: ask */
     GPtrArray *slots;      /* KlSlotConfig: those without a hub by name, then the hubs' in reading order */
-    GPtrArray *hubs;       /* KlHubConfig, in the order of the file */
-    GArray *usb_modules;   /* [usb] modules: KlUsbId, besides those that the driver knows */
-    GArray *usb_adapters;  /* [usb] adapters: the same */
-    guint power_cycles; /* [recovery] power-cycles: how often a job may switch its unit's port off and on; 0: never */
+    KlSignerKind signer;   /* [ca] signer=local|register|iot|pca */
+    KlAwsSection aws;
+    GPtrArray *hubs;      /* KlHubConfig, in the order of the file */
+    GArray *usb_modules;  /* [usb] modules: KlUsbId, besides those that the driver knows */
+    GArray *usb_adapters; /* [usb] adapters: the same */
+    guint power_cycles;   /* [recovery] power-cycles: how often a job may switch its unit's port off and on; 0: never */
 } KlConfig;
 
 /* station.conf:
@@ -58,6 +89,10 @@ typedef struct {
  * ';': "1.1;1.2;-"
  *                          ("-": no slot there); default: 1;2;3;...
  *   [usb]     modules=, adapters=  optional: further USB ids, separated by ';': "1199:9091;1199:*"
+ *   [ca]      signer=      optional: local (the default), register, iot, pca; all but local need [aws]
+ *   [aws]     optional; every key in it, too: region, profile, endpoint, registration-table, records-table,
+ *             counters-table, firmware-table, policy, register, pca-arn, pca-template, require-ack, ack-wait-ms,
+ *             rows-per-second, id-block, rate-percent: see KlAwsSection
  *   [recovery] power-cycles=  optional: 0..3, default 0
  * Relative paths count from the folder of the file that they stand in. No two slots share a port.
  */

@@ -35,4 +35,8 @@ gboolean kl_config_read_hubs(KlConfig *config, const KlConfigSource *source, GEr
 /* Reads [usb] and [recovery]. */
 gboolean kl_config_read_usb(KlConfig *config, const KlConfigSource *source, GError **error);
 
+/* Reads [aws] and [ca] signer. */
+gboolean kl_config_read_aws(KlConfig *config, const KlConfigSource *source, GError **error);
+void kl_config_clear_aws(KlAwsSection *aws);
+
 G_END_DECLS

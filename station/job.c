@@ -240,6 +240,7 @@ clear_job(KlJob *job)
     g_clear_pointer(&job->csr, kl_csr_free);
     g_clear_pointer(&job->certificate, kl_certificate_free);
     kl_key_info_clear(&job->key);
+    g_clear_pointer(&job->endpoint, g_free);
     g_clear_error(&job->failure);
 }
 

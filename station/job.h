@@ -6,6 +6,7 @@
 #include "station/driver.h"
 #include "station/event.h"
 #include "station/gate.h"
+#include "station/outbox.h"
 #include "station/pki.h"
 #include "station/signer.h"
 #include "station/step.h"
@@ -27,7 +28,11 @@ typedef struct {
     KlPki *pki;
     KlGate *signing; /* to the signer; NULL: it takes any number of calls at once */
     KlStore *store;
-    KlClaims *claims; /* which slot works on which IMEI */
+    KlSink *sink; /* NULL, as outbox: no cloud */
+    KlOutbox *outbox;
+    gboolean require_ack; /* no PASS before the cloud has the registration row */
+    guint ack_wait_ms;    /* otherwise: how long it is waited for */
+    KlClaims *claims;     /* which slot works on which IMEI */
 } KlBench;
 
 /* Whether jobs may be started. From any thread. */

@@ -59,3 +59,39 @@ kl_job_issue(KlJob *job, const KlIssueRequest *request, KlOp *op, GError **error
     turn_end(&turn);
     return certificate;
 }
+
+gboolean
+kl_job_enroll(KlJob *job, const KlIssueRequest *request, const KlCertificate *certificate, KlOp *op, GError **error)
+{
+    KlSigner *signer = job->bench->signer;
+    Turn turn;
+    if (!turn_begin(&turn, job, op, error))
+        return FALSE;
+    gboolean ok = signer->klass->enroll(signer, request, certificate, op, error);
+    turn_end(&turn);
+    return ok;
+}
+
+gboolean
+kl_job_activate(KlJob *job, const KlCertificate *certificate, KlOp *op, GError **error)
+{
+    KlSigner *signer = job->bench->signer;
+    Turn turn;
+    if (!turn_begin(&turn, job, op, error))
+        return FALSE;
+    gboolean ok = signer->klass->activate(signer, certificate, op, error);
+    turn_end(&turn);
+    return ok;
+}
+
+char *
+kl_job_endpoint(KlJob *job, KlOp *op, GError **error)
+{
+    KlSigner *signer = job->bench->signer;
+    Turn turn;
+    if (!turn_begin(&turn, job, op, error))
+        return NULL;
+    char *host = signer->klass->endpoint(signer, op, error);
+    turn_end(&turn);
+    return host;
+}

@@ -21,6 +21,20 @@ locks(const KlJob *job)
     return provisions(job) && job->bench->profile->lock;
 }
 
+static gboolean
+enrolls(const KlJob *job)
+{
+    const KlSignerClass *klass = job->bench->signer->klass;
+    return provisions(job) && (klass->enroll != NULL || klass->endpoint != NULL);
+}
+
+/* Units that were provisioned before, too: it does no harm, and heals what was broken off. */
+static gboolean
+activates(const KlJob *job)
+{
+    return job->bench->signer->klass->activate != NULL;
+}
+
 /* Time limits are for one attempt on a slow unit: a P-256 key takes the module up to some seconds, everything else is
  * bounded by 115200 baud. */
 const KlStep kl_job_steps[] = {
@@ -30,9 +44,11 @@ const KlStep kl_job_steps[] = {
     {"key", N_("Making the key"), kl_step_key, provisions, 6, 60, 1, KL_STEP_DEVICE},
     {"csr", N_("Fetching the request"), kl_step_csr, needs_certificate, 2, 30, 1, KL_STEP_DEVICE},
     {"issue", N_("Issuing the certificate"), kl_step_issue, provisions, 1, 60, 2, 0},
+    {"enroll", N_("Enrolling the certificate"), kl_step_enroll, enrolls, 1, 60, 2, 0},
     {"install", N_("Installing the certificate"), kl_step_install, provisions, 4, 60, 2, KL_STEP_DEVICE},
     {"verify", N_("Proving the certificate"), kl_step_verify, NULL, 2, 30, 1, KL_STEP_DEVICE},
     {"register", N_("Registering the unit"), kl_step_register, NULL, 1, 30, 1, 0},
+    {"activate", N_("Activating the certificate"), kl_step_activate, activates, 1, 60, 2, 0},
     {"lock", N_("Locking the key"), kl_step_lock, locks, 1, 15, 1, KL_STEP_DEVICE | KL_STEP_NO_RETURN},
     {"disconnect", N_("Disconnecting"), kl_step_disconnect, NULL, 1, 15, 0, KL_STEP_CLEANUP},
     {"record", N_("Keeping the record"), kl_step_record, NULL, 1, 60, 0, KL_STEP_CLEANUP},

@@ -44,6 +44,7 @@ struct KlJob {
     KlKeyInfo key; /* what the module says it holds */
     KlCsr *csr;
     KlCertificate *certificate;
+    char *endpoint;                   /* the broker, as the signer knows it; NULL: the product's */
     gboolean certificate_from_ledger; /* issued by an earlier job: reused, not asked for again */
     GError *failure;                  /* what decided the job, or NULL */
 };
@@ -111,6 +112,16 @@ gboolean kl_job_may_power_cycle(const KlJob *job, const KlStep *step, const GErr
 gboolean kl_job_self_test(KlJob *job, KlOp *op, GError **error);
 gboolean kl_job_lookup(KlJob *job, const KlIssueRequest *request, KlCertificate **found, KlOp *op, GError **error);
 KlCertificate *kl_job_issue(KlJob *job, const KlIssueRequest *request, KlOp *op, GError **error);
+gboolean kl_job_enroll(KlJob *job, const KlIssueRequest *request, const KlCertificate *certificate, KlOp *op,
+                       GError **error);
+gboolean kl_job_activate(KlJob *job, const KlCertificate *certificate, KlOp *op, GError **error);
+char *kl_job_endpoint(KlJob *job, KlOp *op, GError **error);
+
+/* FALSE with PASSED_ELSEWHERE when another station has passed the unit that this one would work on; when that can't be
+ * known, only where nothing passes without the cloud. In steps_cloud.c, as the next. */
+gboolean kl_job_check_elsewhere(KlJob *job, KlOp *op, GError **error);
+/* Numbers have run out: waits a while for the outbox to lease some. IDS_EXHAUSTED. */
+gboolean kl_job_wait_for_ids(KlJob *job, KlOp *op, GError **error);
 
 /* Settles what the verdict is about, for JOB_END: the plug of the unit, 0 when that is gone by now. */
 void kl_job_settle_plug(KlJob *job);
@@ -128,9 +139,11 @@ gboolean kl_step_precheck(KlJob *job, KlOp *op, GError **error);
 gboolean kl_step_key(KlJob *job, KlOp *op, GError **error);
 gboolean kl_step_csr(KlJob *job, KlOp *op, GError **error);
 gboolean kl_step_issue(KlJob *job, KlOp *op, GError **error);
+gboolean kl_step_enroll(KlJob *job, KlOp *op, GError **error);
 gboolean kl_step_install(KlJob *job, KlOp *op, GError **error);
 gboolean kl_step_verify(KlJob *job, KlOp *op, GError **error);
 gboolean kl_step_register(KlJob *job, KlOp *op, GError **error);
+gboolean kl_step_activate(KlJob *job, KlOp *op, GError **error);
 gboolean kl_step_lock(KlJob *job, KlOp *op, GError **error);
 gboolean kl_step_disconnect(KlJob *job, KlOp *op, GError **error);
 gboolean kl_step_record(KlJob *job, KlOp *op, GError **error);

@@ -42,6 +42,7 @@ typedef struct {
     char *first_code;             /* name of the first failure of the job, also when a retry then passed */
     gboolean already_provisioned; /* found provisioned and verified, not redone */
     gboolean resumed;             /* went on where an earlier, broken-off job had stopped */
+    gboolean row_queued;          /* PASS, and the registration row had not reached the cloud by then */
     char *certificate_sha256;     /* or NULL */
     GPtrArray *steps;             /* KlStepResult, in order */
     char *transcript;             /* text of kl_transcript_text, or NULL (listings leave it out) */

@@ -16,6 +16,7 @@ typedef struct {
     const KlUnit *unit;
     const char *job; /* job UUID: the idempotency token where a back end has one */
     gint64 now;      /* seconds since 1970 */
+    gint64 since;    /* for lookup(): when the earlier attempt was begun, seconds since 1970; 0: unknown */
 } KlIssueRequest;
 
 typedef struct {
@@ -35,6 +36,26 @@ typedef struct {
 
     /* Tells the back end that a certificate is no longer valid. The ledger is changed by the caller. Idempotent. */
     gboolean (*revoke)(KlSigner *signer, const KlCertificate *certificate, GError **error);
+
+    /* --- what only a signer with a cloud behind it has; all NULL otherwise --- */
+
+    /* Makes the issued certificate known to the cloud and binds it to the unit's thing and policy, not yet active where
+     * the cloud can keep it so. Idempotent: it is called again after a crash, and for a certificate out of the ledger.
+     */
+    gboolean (*enroll)(KlSigner *signer, const KlIssueRequest *request, const KlCertificate *certificate, KlOp *op,
+                       GError **error);
+
+    /* Lets the certificate be used: after the unit has proved that it holds its key. Idempotent. */
+    gboolean (*activate)(KlSigner *signer, const KlCertificate *certificate, KlOp *op, GError **error);
+
+    /* The host name of the broker that units talk to, asked for once and kept. The caller frees it. */
+    char *(*endpoint)(KlSigner *signer, KlOp *op, GError **error);
+
+    /* Takes a certificate that is not wanted any more out of the cloud: inactive, detached from everything, deleted;
+     * device_id names its thing (or NULL). Idempotent; one that is not there is taken out already. Detaching takes the
+     * cloud seconds: an error of the RETRY kind means "call again". */
+    gboolean (*withdraw)(KlSigner *signer, const char *certificate_sha256, const char *device_id, KlOp *op,
+                         GError **error);
 
     void (*free)(KlSigner *signer);
 } KlSignerClass;

@@ -8,14 +8,13 @@
 #include <unistd.h>
 
 #include "certs/ca.h"
-#include "certs/pki.h"
-#include "certs/signer_local.h"
 #include "certs/subject.h"
 #include "db/store_sqlite.h"
 #include "drivers/at_wp77/transport.h"
 #include "drivers/at_wp77/usb_bus.h"
 #include "drivers/at_wp77/wp77.h"
 #include "station/log.h"
+#include "station/station_cloud.h"
 #include "station/station_private.h"
 
 /* How long a look at a slot may take. */
@@ -46,7 +45,8 @@ struct KlStation {
     KlStore *store;
     int lock_fd; /* -1: reading only */
     const DriverEntry *driver;
-    KlBus *bus; /* NULL until it is asked for */
+    KlBus *bus;            /* NULL until it is asked for */
+    KlStationCloud *cloud; /* NULL without [aws], and for who only reads */
     KlCa *ca;
     KlSigner *signer;
     KlPki *pki;
@@ -165,6 +165,17 @@ take_over(KlStation *station, GError **error)
     return TRUE;
 }
 
+/* Rows are queued as they are kept, since open_store; those that were kept before there was a cloud are now. */
+static gboolean
+open_cloud(KlStation *station, KlStore *store, GError **error)
+{
+    guint count = 0;
+    if (!station->config->aws.on)
+        return TRUE;
+    station->cloud = kl_station_cloud_new(station->config, error);
+    return station->cloud != NULL && store->klass->outbox_fill(store, &count, error);
+}
+
 static gboolean
 open_store(KlStation *station, KlStationMode mode, GError **error)
 {
@@ -177,11 +188,12 @@ open_store(KlStation *station, KlStationMode mode, GError **error)
     if (station->store == NULL || mode == KL_STATION_READ)
         return station->store != NULL;
     guint interrupted = 0;
+    station->store->klass->use_outbox(station->store, station->config->aws.on);
     if (!station->store->klass->interrupt_running(station->store, &interrupted, error))
         return FALSE;
     if (interrupted > 0)
         g_message("%u jobs of an earlier program were left running; they count as interrupted", interrupted);
-    return TRUE;
+    return open_cloud(station, station->store, error);
 }
 
 /* What jobs work with, but for what they get when the station is unlocked. */
@@ -198,6 +210,9 @@ fill_bench(KlStation *station)
         .power_cycles = station->config->power_cycles,
         .profile = station->profile,
         .store = station->store,
+        .sink = station->cloud != NULL ? station->cloud->sink : NULL,
+        .require_ack = station->config->aws.require_ack,
+        .ack_wait_ms = station->config->aws.ack_wait_ms,
         .claims = station->claims,
     };
 }
@@ -270,8 +285,11 @@ kl_station_free(KlStation *station)
 {
     if (station == NULL)
         return;
+    if (station->cloud != NULL)
+        kl_station_cloud_stop(station->cloud);
     if (station->signer != NULL)
         station->signer->klass->free(station->signer);
+    g_clear_pointer(&station->cloud, kl_station_cloud_free);
     if (station->pki != NULL)
         station->pki->klass->free(station->pki);
     g_clear_pointer(&station->signing, kl_gate_free);
@@ -352,7 +370,8 @@ kl_station_config_needs_passphrase(const KlConfig *config)
 {
     gboolean pin_elsewhere =
         g_str_has_prefix(config->ca_key, "pkcs11:") && strstr(config->ca_key, "pin-source=") != NULL;
-    return kl_station_ca_exists(config->dir) && config->passphrase_file == NULL && !pin_elsewhere;
+    return kl_station_signs_itself(config) && kl_station_ca_exists(config->dir) && config->passphrase_file == NULL &&
+           !pin_elsewhere;
 }
 
 gboolean
@@ -376,32 +395,63 @@ kl_station_load_ca(const KlConfig *config, guint margin_days, const KlSecret *pa
                       error);
 }
 
+static void
+free_signer(KlSigner *signer, KlPki *pki)
+{
+    if (signer != NULL)
+        signer->klass->free(signer);
+    if (pki != NULL)
+        pki->klass->free(pki);
+}
+
+/* The signer with all that it needs, tried. */
+static KlSigner *
+open_signer(const KlStation *station, KlCa *ca, KlPki **pki, GError **error)
+{
+    KlSigner *signer = kl_station_cloud_signer(station->cloud, station->config, ca, pki, error);
+    if (signer != NULL && signer->klass->self_test(signer, station->profile, g_get_real_time() / G_USEC_PER_SEC, error))
+        return signer;
+    free_signer(signer, *pki);
+    return NULL;
+}
+
 gboolean
 kl_station_unlock(KlStation *station, const KlSecret *passphrase, GError **error)
 {
     if (station->signer != NULL)
         return TRUE;
-    g_autoptr(KlCa) ca = kl_station_load_ca(station->config, station->profile->ca_margin_days, passphrase, error);
-    if (ca == NULL)
-        return FALSE;
-    KlPki *pki = kl_pki_new(kl_ca_chain_pem(ca), error);
-    if (pki == NULL)
-        return FALSE;
-    KlSigner *signer = kl_signer_local_new(ca);
-    if (!signer->klass->self_test(signer, station->profile, g_get_real_time() / G_USEC_PER_SEC, error)) {
-        signer->klass->free(signer);
-        pki->klass->free(pki);
-        return FALSE;
+    const KlConfig *config = station->config;
+    if (station->cloud == NULL && config->signer != KL_SIGNER_LOCAL)
+        return kl_fail(error, KL_ERROR_CONFIG_INVALID, "the signer was asked for where the station is only read");
+    g_autoptr(KlCa) ca = NULL;
+    if (kl_station_signs_itself(config)) {
+        ca = kl_station_load_ca(config, station->profile->ca_margin_days, passphrase, error);
+        if (ca == NULL)
+            return FALSE;
     }
+    KlPki *pki = NULL;
+    KlSigner *signer = open_signer(station, ca, &pki, error);
+    if (signer == NULL)
+        return FALSE;
     station->ca = g_steal_pointer(&ca);
     station->signer = signer;
     station->pki = pki;
     station->bench.pki = pki;
     station->signing = kl_gate_new(signer->parallel);
     station->bench.signing = station->signing;
+    if (station->cloud != NULL) {
+        kl_station_cloud_start(station->cloud, config, station->profile, station->store, signer);
+        station->bench.outbox = station->cloud->outbox;
+    }
     /* Last: who sees it sees the rest, also from another thread. */
     g_atomic_pointer_set(&station->bench.signer, signer);
     return TRUE;
+}
+
+KlOutbox *
+kl_station_outbox(const KlStation *station)
+{
+    return kl_station_unlocked(station) ? station->bench.outbox : NULL;
 }
 
 KlUnit *

@@ -35,13 +35,16 @@ KlStore *kl_station_store(const KlStation *station);
  */
 KlStore *kl_station_open_reader(const KlStation *station, GError **error);
 
-/* Makes signer and checks ready. passphrase NULL: from the configured passphrase file. PASSPHRASE_*, CA_*,
- * TOKEN_FAILED. */
+/* Makes signer and checks ready, and with [aws] starts the outbox. passphrase NULL: from the configured passphrase
+ * file; a signer in the cloud needs none. PASSPHRASE_*, CA_*, TOKEN_FAILED, CLOUD_*, NET_DOWN. */
 gboolean kl_station_unlock(KlStation *station, const KlSecret *passphrase, GError **error);
 /* Whether the passphrase has to come from a person: there is a CA, and nothing configured opens it. */
 gboolean kl_station_needs_passphrase(const KlStation *station);
 
 gboolean kl_station_unlocked(const KlStation *station);
+
+/* What sends the station's rows to the cloud; NULL without [aws], and until the station is unlocked. Borrowed. */
+KlOutbox *kl_station_outbox(const KlStation *station);
 
 /* What jobs work with. Borrowed. */
 const KlBench *kl_station_bench(const KlStation *station);
@@ -97,6 +100,23 @@ char *kl_station_certificate_text(const KlCertificate *certificate);
  * station. */
 char *kl_station_ca_crl(KlStation *station, guint days, GError **error);
 
+/* How AWS IoT Core has the CA. */
+typedef struct {
+    char *id;            /* the CA's there: the SHA-256 of its certificate */
+    char *mode;          /* "SNI_ONLY" or "DEFAULT" */
+    gboolean registered; /* now; else it was before */
+    gboolean activated;  /* now, though it was registered before */
+} KlCaRegistration;
+
+void kl_ca_registration_clear(KlCaRegistration *registration);
+
+/* Registers the CA with AWS IoT Core, where that takes certificates that the CA signs from then on, and sets it active;
+ * what is so already is left. In default mode the CA's key has to prove that the CA is ours: passphrase as for unlock;
+ * otherwise it is not looked at. *done is filled in on success. CONFIG_INVALID (no [aws]), CA_*, PASSPHRASE_*, CLOUD_*,
+ * NET_DOWN. */
+gboolean kl_station_ca_register(const char *dir, gboolean default_mode, const KlSecret *passphrase,
+                                KlCaRegistration *done, GError **error);
+
 /* One finding of the doctor. */
 typedef struct {
     char *title; /* "Database" */
@@ -116,6 +136,7 @@ GPtrArray *kl_station_doctor(const char *dir, const KlSecret *passphrase);
  */
 GPtrArray *kl_station_doctor_running(const KlStation *station);
 
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(KlCaRegistration, kl_ca_registration_clear)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlStation, kl_station_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlFinding, kl_finding_free)
 

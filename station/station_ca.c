@@ -3,8 +3,13 @@
 
 #include "certs/certificate_der.h"
 #include "certs/certificate_text.h"
+#include "certs/cloud_ca.h"
 #include "certs/crl.h"
+#include "station/station_cloud.h"
 #include "station/station_private.h"
+
+/* How long the cloud may take to register the CA. */
+#define REGISTER_US (60 * G_USEC_PER_SEC)
 
 gboolean
 kl_station_ca_exists(const char *dir)
@@ -90,4 +95,38 @@ kl_station_ca_crl(KlStation *station, guint days, GError **error)
     gint64 now = g_get_real_time() / G_USEC_PER_SEC;
     g_autofree char *pem = kl_crl_sign(kl_station_ca(station), ended, number, now, days, error);
     return pem != NULL ? kl_ca_write_crl(kl_station_config(station)->dir, pem, error) : NULL;
+}
+
+void
+kl_ca_registration_clear(KlCaRegistration *registration)
+{
+    g_clear_pointer(&registration->id, g_free);
+    g_clear_pointer(&registration->mode, g_free);
+}
+
+gboolean
+kl_station_ca_register(const char *dir, gboolean default_mode, const KlSecret *passphrase, KlCaRegistration *done,
+                       GError **error)
+{
+    g_autoptr(KlConfig) config = kl_station_load_config(dir, error);
+    if (config == NULL)
+        return FALSE;
+    if (!config->aws.on)
+        return kl_fail(error, KL_ERROR_CONFIG_INVALID, "there is no [aws] group in station.conf");
+    g_autofree char *chain = kl_ca_read_chain(dir, error);
+    if (chain == NULL)
+        return FALSE;
+    g_autoptr(KlCa) ca = default_mode ? kl_station_load_ca(config, 0, passphrase, error) : NULL;
+    if (default_mode && ca == NULL)
+        return FALSE;
+    g_autoptr(KlStationCloud) cloud = kl_station_cloud_new(config, error);
+    if (cloud == NULL)
+        return FALSE;
+    KlOp op = {.deadline_us = g_get_monotonic_time() + REGISTER_US};
+    g_auto(KlCloudCa) there = {0};
+    if (!kl_cloud_register_ca(cloud->aws, chain, ca, &there, &op, error))
+        return FALSE;
+    *done =
+        (KlCaRegistration){g_steal_pointer(&there.id), g_steal_pointer(&there.mode), there.registered, there.activated};
+    return TRUE;
 }

@@ -9,6 +9,7 @@
 #include "db/store_sqlite.h"
 #include "drivers/at_wp77/port_holder.h"
 #include "station/i18n.h"
+#include "station/station_cloud.h"
 #include "station/station_doctor.h"
 #include "station/station_private.h"
 
@@ -319,6 +320,21 @@ check_usb(KlDoctor *doctor)
         kl_doctor_usb(doctor, bus);
 }
 
+/* The cloud, and what is to go there. A database that can't be opened is told already. */
+static void
+check_cloud(KlDoctor *doctor)
+{
+    if (doctor->running != NULL) {
+        kl_doctor_outbox(doctor, kl_station_store(doctor->running));
+    } else {
+        g_autofree char *path = kl_station_database_path(doctor->dir);
+        g_autoptr(KlStore) store = kl_store_sqlite_open(path, TRUE, NULL);
+        if (store != NULL)
+            kl_doctor_outbox(doctor, store);
+    }
+    kl_doctor_aws(doctor);
+}
+
 static GPtrArray *
 examine(KlDoctor *doctor)
 {
@@ -329,10 +345,14 @@ examine(KlDoctor *doctor)
     if (doctor->config != NULL) {
         check_database(doctor);
         check_disk(doctor);
-        check_ca_dates(doctor, now);
-        check_ca_key(doctor);
+        if (kl_station_signs_itself(doctor->config)) {
+            check_ca_dates(doctor, now);
+            check_ca_key(doctor);
+        }
         check_ports(doctor);
         check_usb(doctor);
+        if (doctor->config->aws.on)
+            check_cloud(doctor);
     }
     g_clear_pointer(&doctor->profile, kl_profile_free);
     g_clear_pointer(&doctor->config, kl_config_free);

@@ -38,4 +38,10 @@ void kl_doctor_no_bus(KlDoctor *doctor, GError *error);
 /* Looks at the bus and at every slot that is known by its hub port. */
 void kl_doctor_usb(KlDoctor *doctor, KlBus *bus);
 
+/* Looks at the cloud account of a station with an [aws] group, by harmless calls only. */
+void kl_doctor_aws(KlDoctor *doctor);
+
+/* Looks at what waits to go to the cloud, and at the device numbers that came from there. */
+void kl_doctor_outbox(KlDoctor *doctor, KlStore *store);
+
 G_END_DECLS

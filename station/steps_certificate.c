@@ -69,13 +69,14 @@ static KlCertificate *
 issue(KlJob *job, KlOp *op, GError **error)
 {
     KlRecord *record = job->record;
-    KlIssueRequest request = {job->csr, job->bench->profile, record->unit, record->id,
-                              g_get_real_time() / G_USEC_PER_SEC};
+    gint64 now_us = g_get_real_time();
+    KlIssueRequest request = {job->csr, job->bench->profile, record->unit, record->id, now_us / G_USEC_PER_SEC, 0};
 
     if (job->state->issue_job != NULL) {
         KlIssueRequest earlier = request;
         KlCertificate *found = NULL;
         earlier.job = job->state->issue_job;
+        earlier.since = job->state->issue_us / G_USEC_PER_SEC;
         if (!kl_job_lookup(job, &earlier, &found, op, error))
             return NULL;
         if (found != NULL)
@@ -85,6 +86,7 @@ issue(KlJob *job, KlOp *op, GError **error)
         return NULL;
     g_free(job->state->issue_job);
     job->state->issue_job = g_strdup(record->id);
+    job->state->issue_us = now_us;
     return kl_job_issue(job, &request, op, error);
 }
 

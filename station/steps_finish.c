@@ -1,4 +1,4 @@
-/* Steps that bring the certificate onto the unit, prove it there, register the unit and keep the record. */
+/* Steps that bring the certificate onto the unit, prove it there, lock it and keep the record. */
 #include <openssl/rand.h>
 #include <string.h>
 
@@ -33,10 +33,11 @@ wanted_items(const KlJob *job)
     GArray *items = g_array_new(FALSE, FALSE, sizeof(Item));
     g_array_set_clear_func(items, clear_item);
     add_text(items, "certificate", kl_certificate_pem(job->certificate));
-    add_text(items, "chain", g_strdup(job->certificate->chain_pem));
+    if (*job->certificate->chain_pem != '\0') /* Amazon's own certificates have none */
+        add_text(items, "chain", g_strdup(job->certificate->chain_pem));
     if (!kl_job_verifies_only(job)) {
         g_autoptr(KlRegistration) row = kl_registration_new(profile, job->record->unit->device_id);
-        add_text(items, "endpoint", g_strdup(profile->endpoint));
+        add_text(items, "endpoint", g_strdup(job->endpoint != NULL ? job->endpoint : profile->endpoint));
         add_text(items, "parameters", g_strdup(row->parameters));
     }
     return items;
@@ -142,14 +143,6 @@ kl_step_verify(KlJob *job, KlOp *op, GError **error)
     return FALSE;
 }
 
-gboolean
-kl_step_register(KlJob *job, KlOp *op, GError **error)
-{
-    const KlUnit *unit = job->record->unit;
-    g_autoptr(KlRegistration) row = kl_registration_new(job->bench->profile, unit->device_id);
-    return KL_JOB_STORE(job, registered, job->record->id, unit->imei, row, error);
-}
-
 /* The unit's word that it has locked the key is not enough: it is asked how the key is now. */
 gboolean
 kl_step_lock(KlJob *job, KlOp *op, GError **error)
@@ -191,6 +184,7 @@ kl_job_settle(KlJob *job)
         record->outcome = kl_outcome_of(code);
         record->code = g_strdup(kl_error_name(code));
         record->detail = g_strdup(job->failure->message);
+        record->row_queued = FALSE; /* it is said of a PASS */
     }
 }
 
@@ -208,8 +202,11 @@ kl_step_record(KlJob *job, KlOp *op, GError **error)
     record->transcript = kl_transcript_text(job->transcript);
 
     g_autoptr(GError) failure = NULL;
-    if (KL_JOB_STORE(job, job_end, record, &failure))
+    if (KL_JOB_STORE(job, job_end, record, &failure)) {
+        if (job->bench->outbox != NULL)
+            kl_outbox_poke(job->bench->outbox);
         return TRUE;
+    }
     g_warning("job %s: the record could not be kept: %s", record->id, failure->message);
     g_prefix_error(&failure, "%s: ", record->code != NULL ? record->code : kl_outcome_name(record->outcome));
     g_clear_error(&job->failure);

@@ -54,8 +54,23 @@ check_label(const KlJob *job, const char *id, GError **error)
     return kl_profile_check_label(job->bench->profile, unit, job->record->label, error);
 }
 
+/* A station that shares its sequence with others may just be leasing its first numbers. */
+static char *
+ask_device_id(KlJob *job, const KlIdRequest *request, KlOp *op, GError **error)
+{
+    const char *imei = job->record->unit->imei;
+    g_autoptr(GError) failure = NULL;
+    char *id = KL_JOB_STORE(job, device_id, imei, request, &failure);
+    if (id != NULL || !request->leased || kl_error_code(failure) != KL_ERROR_IDS_EXHAUSTED) {
+        if (failure != NULL)
+            g_propagate_error(error, g_steal_pointer(&failure));
+        return id;
+    }
+    return kl_job_wait_for_ids(job, op, error) ? KL_JOB_STORE(job, device_id, imei, request, error) : NULL;
+}
+
 static gboolean
-give_device_id(KlJob *job, GError **error)
+give_device_id(KlJob *job, KlOp *op, GError **error)
 {
     const KlProfile *profile = job->bench->profile;
     KlUnit *unit = job->record->unit;
@@ -63,10 +78,11 @@ give_device_id(KlJob *job, GError **error)
     if (profile->id_rule == KL_ID_SEQUENCE) {
         request.sequence = profile->name;
         request.pattern = profile->id_pattern;
+        request.leased = job->bench->outbox != NULL;
     } else if (job->state->device_id == NULL && !kl_device_id_valid(request.fixed)) {
         return kl_fail(error, KL_ERROR_LABEL_FORMAT, "'%s' can't be a device id", request.fixed);
     }
-    g_autofree char *id = KL_JOB_STORE(job, device_id, unit->imei, &request, error);
+    g_autofree char *id = ask_device_id(job, &request, op, error);
     if (id == NULL)
         return FALSE;
     g_free(unit->device_id);
@@ -225,7 +241,7 @@ claim(KlJob *job, KlOp *op, GError **error)
     job->state = state;
     /* Before an id is given away for good, and again with the one that was given. */
     const char *id = state->device_id != NULL ? state->device_id : fixed_device_id(job);
-    return check_label(job, id, error) && give_device_id(job, error) && check_label(job, unit->device_id, error) &&
+    return check_label(job, id, error) && give_device_id(job, op, error) && check_label(job, unit->device_id, error) &&
            decide_way(job, error);
 }
 
@@ -239,7 +255,8 @@ kl_step_precheck(KlJob *job, KlOp *op, GError **error)
         return FALSE;
     if (!kl_job_check_claim(job, error))
         return FALSE;
-    if (!kl_job_ensure_connected(job, op, error) || !kl_job_plan_key(job, op, error))
+    if (!kl_job_check_elsewhere(job, op, error) || !kl_job_ensure_connected(job, op, error) ||
+        !kl_job_plan_key(job, op, error))
         return FALSE;
     take_certificate_from_ledger(job);
     return TRUE;

@@ -6,6 +6,7 @@
 #include "station/certificate.h"
 #include "station/record.h"
 #include "station/registration.h"
+#include "station/sink.h"
 #include "station/statistics.h"
 #include "station/unit.h"
 
@@ -28,6 +29,7 @@ typedef struct {
     GPtrArray *keys;            /* char *: SPKI SHA-256 of every key that this unit made and that was not replaced */
     gboolean key_pending;       /* a key intent is open: the unit may have made a key whose answer was lost */
     char *issue_job;            /* job of an open issue intent, or NULL: a certificate may have been issued and lost */
+    gint64 issue_us;            /* with issue_job: when that was begun, UTC */
     char *reprovision_reason;   /* of an open re-provision intent, or NULL */
     KlCertificate *certificate; /* the unit's one live certificate, or NULL */
     gboolean certificate_revoked; /* it had one, and that was revoked */
@@ -40,6 +42,7 @@ typedef struct {
     const char *sequence; /* name of a counter (the product), or NULL: use fixed */
     const char *pattern;  /* with sequence: "FX30-%06u" */
     const char *fixed;    /* without sequence: the id itself */
+    gboolean leased;      /* with sequence: numbers come from leased blocks; IDS_EXHAUSTED when none is left */
 } KlIdRequest;
 
 typedef enum { KL_CERTIFICATE_LIVE, KL_CERTIFICATE_SUPERSEDED, KL_CERTIFICATE_REVOKED } KlCertificateStatus;
@@ -157,6 +160,47 @@ typedef struct {
     gboolean (*add_act)(KlStore *store, const KlAct *act, GError **error);
     /* The last acts, newest first: KlAct array; limit 0: all. */
     GPtrArray *(*acts)(KlStore *store, guint limit, GError **error);
+
+    /* --- the outbox: what has to go to a cloud's tables (see sink.h) --- */
+
+    /* From now on these are queued, in the transaction that keeps them: a registration row when it is written or
+     * changed (or was never queued and is registered again), the record of a job that ended with a unit known (also in
+     * interrupt_running), and a certificate that is superseded or revoked. A newer row replaces an open (queued or
+     * parked) one of the same kind and key, which from then on shows nowhere here. Bodies: db/schema/004.sql. */
+    void (*use_outbox)(KlStore *store, gboolean use);
+    /* Queues every registration row, and every unit's last PASS record, that was never queued; *count may be NULL. */
+    gboolean (*outbox_fill)(KlStore *store, guint *count, GError **error);
+    /* The oldest queued row whose time has come (now_us, UTC); NULL without an error when there is none, *next_us (may
+     * be NULL) is then when the next one's comes, G_MAXINT64: never. */
+    KlOutboxRow *(*outbox_next)(KlStore *store, gint64 now_us, gint64 *next_us, GError **error);
+    /* What became of a row. Two programs may work on one outbox, and a person may park a row, or a newer one replace
+     * it, while it is on its way: a row that is no longer queued stays as it is, except that arriving always counts.
+     * RECORD_UNKNOWN: there never was a row of that number. */
+
+    /* It has arrived. */
+    gboolean (*outbox_sent)(KlStore *store, gint64 number, GError **error);
+    /* It has not; its next turn is at next_us. */
+    gboolean (*outbox_failed)(KlStore *store, gint64 number, const char *code, const char *detail, gint64 next_us,
+                              GError **error);
+    /* It never will: it is put aside and holds nobody up. code NULL: a person has put it aside, which is no attempt;
+     * the error of the last one stays. */
+    gboolean (*outbox_park)(KlStore *store, gint64 number, const char *code, const char *detail, GError **error);
+    /* Queues parked rows again, and lets queued ones try at once: one, or with number 0 all. RECORD_UNKNOWN also for a
+     * row that was sent or replaced already. */
+    gboolean (*outbox_retry)(KlStore *store, gint64 number, GError **error);
+    /* KlOutboxRow array, oldest first; state -1: any; limit 0: all. */
+    GPtrArray *(*outbox_rows)(KlStore *store, int state, guint limit, GError **error);
+    /* The newest row of that kind and key, or NULL without an error. */
+    KlOutboxRow *(*outbox_row)(KlStore *store, KlOutboxKind kind, const char *key, GError **error);
+    gboolean (*outbox_counts)(KlStore *store, KlOutboxCounts *counts, GError **error);
+
+    /* --- numbers leased from a sequence that several stations share --- */
+
+    /* Adds a block of numbers that this station may hand out: first .. first + count - 1. One that overlaps an earlier
+     * block is STORE_CORRUPT. */
+    gboolean (*lease_add)(KlStore *store, const char *sequence, guint64 first, guint count, GError **error);
+    /* How many leased numbers are left. */
+    gboolean (*lease_left)(KlStore *store, const char *sequence, guint64 *left, GError **error);
 
     /* Writes, reads and checks something small and undoes it: is the disk able to keep a record now, is the database
      * sound. */

@@ -94,6 +94,51 @@ test_defaults(void)
 }
 
 static void
+test_aws(void)
+{
+    put("station.conf", HEAD, -1);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(KlConfig) without = kl_config_load(dir, &error);
+    g_assert_no_error(error);
+    g_assert_false(without->aws.on);
+    g_assert_cmpint(without->signer, ==, KL_SIGNER_LOCAL);
+
+    put("station.conf", HEAD "[aws]\n", -1);
+    g_autoptr(KlConfig) plain = kl_config_load(dir, &error);
+    g_assert_no_error(error);
+    g_assert_true(plain->aws.on);
+    g_assert_null(plain->aws.region);
+    g_assert_null(plain->aws.firmware_table);
+    g_assert_cmpstr(plain->aws.registration_table, ==, "Bootstrapping_table_registration");
+    g_assert_cmpint(plain->aws.register_mode, ==, KL_REGISTER_CA);
+    g_assert_false(plain->aws.require_ack);
+    g_assert_cmpuint(plain->aws.ack_wait_ms, ==, 2000);
+    g_assert_cmpuint(plain->aws.per_second, ==, 20);
+    g_assert_cmpuint(plain->aws.id_block, ==, 500);
+    g_assert_cmpuint(plain->aws.rate_percent, ==, 100);
+
+    put("station.conf",
+        HEAD "[ca]\nsigner=pca\n[aws]\nregion=eu-central-1\nprofile=a b\nendpoint=http://127.0.0.1:1\n"
+             "records-table=r\nfirmware-table=f\npolicy=p\nregister=without-ca\npca-arn=arn:aws:acm-pca:x:1:y/z\n"
+             "require-ack=true\nack-wait-ms=0\nrows-per-second=7\nid-block=9\nrate-percent=25\n",
+        -1);
+    g_autoptr(KlConfig) whole = kl_config_load(dir, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(whole->signer, ==, KL_SIGNER_PCA);
+    g_assert_cmpstr(whole->aws.profile, ==, "a b");
+    g_assert_cmpstr(whole->aws.endpoint, ==, "http://127.0.0.1:1");
+    g_assert_cmpstr(whole->aws.records_table, ==, "r");
+    g_assert_cmpstr(whole->aws.firmware_table, ==, "f");
+    g_assert_cmpint(whole->aws.register_mode, ==, KL_REGISTER_WITHOUT_CA);
+    g_assert_cmpstr(whole->aws.pca_arn, ==, "arn:aws:acm-pca:x:1:y/z");
+    g_assert_true(whole->aws.require_ack);
+    g_assert_cmpuint(whole->aws.ack_wait_ms, ==, 0);
+    g_assert_cmpuint(whole->aws.per_second, ==, 7);
+    g_assert_cmpuint(whole->aws.id_block, ==, 9);
+    g_assert_cmpuint(whole->aws.rate_percent, ==, 25);
+}
+
+static void
 test_missing(void)
 {
     drop("station.conf");
@@ -117,6 +162,19 @@ test_every_mistake(void)
         {HEAD "columns=0\n", "station.conf:4: [station] columns: allowed: a number from 1 to 64"},
         {HEAD "columns=four\n", "station.conf:4: [station] columns: allowed: a number from 1 to 64"},
         {HEAD "name[de]=x\n", "station.conf:4: unknown key 'name[de]'"},
+        {HEAD "[ca]\nsigner=aws\n", "station.conf:5: [ca] signer: 'aws' is none of: local, register, iot, pca"},
+        {HEAD "[ca]\nsigner=iot\n", "station.conf:5: [ca] signer: iot needs an [aws] group"},
+        {HEAD "[ca]\nsigner=pca\n[aws]\n", "station.conf:5: [ca] signer: pca needs [aws] pca-arn"},
+        {HEAD "[ca]\nsigner=register\n[aws]\nregister=no\n", "[aws] register: signer=register needs ca or"},
+        {HEAD "[aws]\nregister=yes\n", "station.conf:5: [aws] register: 'yes' is none of: no, ca, without-ca"},
+        {HEAD "[aws]\nrequire-ack=1\n", "station.conf:5: [aws] require-ack: '1' is none of: false, true"},
+        {HEAD "[aws]\nrows-per-second=0\n", "[aws] rows-per-second: allowed: a number from 1 to 1000"},
+        {HEAD "[aws]\nack-wait-ms=20001\n", "[aws] ack-wait-ms: allowed: a number from 0 to 20000"},
+        {HEAD "[aws]\nrate-percent=101\n", "[aws] rate-percent: allowed: a number from 1 to 100"},
+        {HEAD "[aws]\nid-block=1\n", "[aws] id-block: allowed: a number from 2 to 100000"},
+        {HEAD "[aws]\nrecords-table=a b\n", "[aws] records-table: 'a b' has characters that may not be there"},
+        {HEAD "[aws]\nregion=eu/1\n", "[aws] region: 'eu/1' has characters that may not be there"},
+        {HEAD "[aws]\ntable=x\n", "station.conf:5: unknown key 'table' in [aws]; allowed: region, profile, endpoint"},
         {HEAD "[cat]\n", "station.conf:4: unknown group [cat]; allowed: [station], [ca], [slot *], [hub *], [usb], "
                          "[recovery]"},
         {HEAD "name=again\n", "station.conf:4: key 'name' in [station] is repeated; it is already in line 2"},
@@ -251,6 +309,7 @@ main(int argc, char **argv)
     dir = g_dir_make_tmp("keyline-config-XXXXXX", NULL);
     g_test_add_func("/config/whole", test_whole);
     g_test_add_func("/config/defaults", test_defaults);
+    g_test_add_func("/config/aws", test_aws);
     g_test_add_func("/config/missing", test_missing);
     g_test_add_func("/config/every-mistake", test_every_mistake);
     g_test_add_func("/config/line-file-mistakes", test_line_file_mistakes);

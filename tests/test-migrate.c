@@ -98,6 +98,84 @@ test_dangling_key(Folder *folder, gconstpointer data)
     assert_sql(folder->path, "PRAGMA user_version", "1");
 }
 
+/* --- a database of version 3, with data: two units that passed, one of them twice, one that failed --- */
+
+#define H(digit) "printf('%.64c', '" digit "')"
+#define UNIT(n) "35000000000000" n
+
+#define JOB(id, n)                                                                                                     \
+    "INSERT INTO jobs (id, station, slot, product, program, started_us, unit, imei, fsn, device_id, operator)"         \
+    " VALUES ('" id "', 's', '01', 'p', '0.1', 10, '" UNIT(n) "', '" UNIT(n) "', 'FSN" n "', 'FX30-" n "', 'ann');"
+#define PASS(id, digit)                                                                                                \
+    "UPDATE jobs SET outcome = 'PASS', ended_us = 20, certificate = " H(digit) " WHERE id = '" id "';"
+#define PROVISION(id, n)                                                                                               \
+    "INSERT INTO units (imei, fsn, device_id, first_seen_us, last_seen_us) VALUES ('" UNIT(                            \
+        n) "', 'FSN" n "', 'FX30-" n                                                                                   \
+           "', 5, 5);" JOB(id, n) "INSERT INTO keys (spki_sha256, imei, backend, job, made_us) VALUES (" H(            \
+               n) ", '" UNIT(n) "', 'iks', '" id "', 6);"                                                              \
+                                "INSERT INTO certificates (sha256, imei, spki_sha256, csr_sha256, job, serial, "       \
+                                "subject, issuer, not_before,"                                                         \
+                                " not_after, der, chain, issued_us) VALUES (" H(n) ", '" UNIT(n) "', " H(n) ", " H(    \
+                                    n) ", '" id "', '0" n "', 's', 'i', 1, 2, x'00', '', 7);"                          \
+                                       "INSERT INTO registration (device, policy, firmware, parameters) VALUES "       \
+                                       "('FX30-" n "', 'p', 'f', '{}');"                                               \
+                                       "INSERT INTO steps (job, position, step, attempt, outcome, start_us, "          \
+                                       "duration_us, device_us, store_us)"                                             \
+                                       " VALUES ('" id "', 0, 'connect', 1, 'PASS', 0, 1, 1, 0);"                      \
+                                       "INSERT INTO transcripts (job, text) VALUES ('" id "', 'AT');" PASS(            \
+                                           id, n) "UPDATE units SET provisioned = 1 WHERE imei = '" UNIT(n) "';"
+
+#define VERSION_3                                                                                                      \
+    PROVISION("job-1-first", "1")                                                                                      \
+    PROVISION("job-2-only", "2")                                                                                       \
+    JOB("job-1-again", "1")                                                                                            \
+    PASS("job-1-again", "1")                                                                                           \
+    JOB("job-2-failed", "2")                                                                                           \
+    "UPDATE jobs SET outcome = 'FAIL', ended_us = 30, code = 'NO_AGENT' WHERE id = 'job-2-failed';" JOB(               \
+        "job-running", "2") "INSERT INTO counters (purpose, name, value) VALUES ('device', 'p', 2);"                   \
+                            "INSERT INTO acts (time_us, role, what) VALUES (1, 'operator', 'sign-on')"
+
+/* All that version 3 knew, in one text. */
+#define ALL_OF_3                                                                                                       \
+    "SELECT * FROM units; SELECT number, id, batch, station, slot, product, operator, work_order, label,"              \
+    " reprovision_reason, program, started_us, ended_us, unit, imei, fsn, model, firmware, agent_version, keystore,"   \
+    " boot_id, device_id, outcome, code, detail, first_code, already_provisioned, resumed, certificate FROM jobs;"     \
+    "SELECT * FROM steps; SELECT * FROM transcripts; SELECT * FROM keys; SELECT * FROM certificates;"                  \
+    "SELECT * FROM registration; SELECT * FROM counters; SELECT * FROM acts;"                                          \
+    "SELECT count(*) FROM sqlite_schema WHERE tbl_name NOT LIKE 'outbox%' AND tbl_name <> 'leases'"
+
+static void
+test_from_3(Folder *folder, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    guint count = 0;
+    sqlite3 *old = open_plain(folder->path);
+    g_assert_true(kl_migrate(old, kl_migrations, 3, &error));
+    kl_database_close(old);
+    g_free(sqlite(folder->path, VERSION_3));
+    g_autofree char *before = sqlite(folder->path, ALL_OF_3);
+
+    g_autoptr(KlStore) store = open_store(folder->path);
+    CALL(store, use_outbox, TRUE);
+    assert_sql(folder->path, ALL_OF_3, before);
+    assert_sql(folder->path, "PRAGMA integrity_check; PRAGMA foreign_key_check", "ok");
+    assert_sql(folder->path, "SELECT count(*), sum(row_queued) FROM jobs", "5|0");
+    assert_sql(folder->path, "SELECT count(*) FROM outbox", "0");
+    g_autoptr(KlRecord) record = CALL(store, record, "job-2-only", &error);
+    g_assert_no_error(error);
+    g_assert_false(record->row_queued);
+    g_assert_cmpstr(record->unit->device_id, ==, "FX30-2");
+
+    g_assert_true(CALL(store, outbox_fill, &count, &error));
+    g_assert_cmpuint(count, ==, 4);
+    assert_sql(folder->path, "SELECT kind, key, run FROM outbox ORDER BY number",
+               "registration|FX30-1|job-1-again\nregistration|FX30-2|job-2-only\n"
+               "record|job-2-only|job-2-only\nrecord|job-1-again|job-1-again");
+    g_assert_true(CALL(store, interrupt_running, NULL, &error));
+    assert_sql(folder->path, "SELECT key, json_extract(body, '$.outcome') FROM outbox ORDER BY number DESC LIMIT 1",
+               "job-running|ABORTED");
+}
+
 /* --- databases that are not for us --- */
 
 typedef struct {
@@ -174,6 +252,7 @@ main(int argc, char **argv)
     add_test("/migrate/dangling-key", NULL, test_dangling_key);
     add_test("/migrate/missing", NULL, test_missing);
     add_test("/migrate/older", NULL, test_older);
+    add_test("/migrate/from-3", NULL, test_from_3);
     for (gsize i = 0; i < G_N_ELEMENTS(foreigners); i++) {
         g_autofree char *name = g_strdup_printf("/migrate/foreign/%s", foreigners[i].name);
         add_test(name, &foreigners[i], test_foreign);

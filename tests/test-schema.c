@@ -23,6 +23,8 @@ make_scene(const char *path)
         job_run_calls(&run, calls[i], &error);
         g_assert_no_error(error);
     }
+    g_assert_true(CALL(store, outbox_fill, NULL, NULL));
+    g_assert_true(CALL(store, lease_add, "q", 100, 10, NULL));
 }
 
 /* Whether the schema takes the SQL; what it did is taken back. A refusal has to be a constraint's. */
@@ -83,7 +85,8 @@ static const Row rows[] = {
       {"code", "NULL", {"'X'"}},
       {"first_code", "NULL", {"''"}},
       {"already_provisioned", "0", {"2", "NULL"}},
-      {"resumed", "0", {"2", "NULL"}}}},
+      {"resumed", "0", {"2", "NULL"}},
+      {"row_queued", "0", {"1", "2", "NULL"}}}},
     {"steps",
      {{"job", JOB_2, {"'no such job'", "NULL"}},
       {"position", "0", {"-1", "NULL"}},
@@ -172,6 +175,26 @@ static const Row rows[] = {
      {{"purpose", "'number'", {"'other'", "NULL"}},
       {"name", "'x'", {"''", "NULL"}},
       {"value", "1", {"0", "-1", "NULL"}}}},
+    {"outbox",
+     {{"number", "NULL", {"(SELECT min(number) FROM outbox)"}},
+      {"kind", "'record'", {"'other'", "NULL"}},
+      {"key", "'k'", {"''", "NULL"}},
+      {"run", JOB_2, {"'no such job'", "NULL"}},
+      {"body", "'{}'", {"'{'", "'[]'", "'1'", "NULL"}},
+      {"state", "'queued'", {"'sent'", "'parked'", "'replaced'", "'lost'", "NULL"}},
+      {"attempts", "0", {"1", "-1", "NULL"}},
+      {"next_us", "0", {"-1", "'now'", "NULL"}},
+      {"last_code", "'X'", {"''"}},
+      {"queued_us", "1", {NOT_A_TIME, "NULL"}},
+      {"tried_us", "NULL", {"5", "0"}},
+      {"sent_us", "NULL", {"5", "0"}}}},
+    {"leases",
+     {{"number", "NULL", {"(SELECT min(number) FROM leases)"}},
+      {"sequence", "'q'", {"''", "NULL"}},
+      {"first", "200", {"100", "109", "91", "-5", "0", "'x'"}},
+      {"size", "10", {"0", "-1", "9223372036854775807", "NULL"}},
+      {"used", "0", {"-1", "11", "NULL"}},
+      {"added_us", "1", {NOT_A_TIME, "NULL"}}}},
 };
 
 /* INSERT of the row; column number spoilt gets another value. */
@@ -220,6 +243,8 @@ test_rows(Folder *folder, gconstpointer data)
     "INSERT INTO certificates (sha256, imei, spki_sha256, csr_sha256, job, serial, subject, issuer, not_before,"       \
     " not_after, der, chain, issued_us) VALUES (" HASH ", " UNIT_2 ", " KEY_2 ", " HASH ", " JOB_2                     \
     ", '0a', 's', 'i', 5, 9, x'00', '', 1)"
+
+#define SENT "UPDATE outbox SET state = 'sent', attempts = 1, tried_us = 5, sent_us = 5"
 
 static const struct {
     const char *sql;
@@ -289,6 +314,50 @@ static const struct {
     {"UPDATE counters SET value = value - 1", FALSE},
     {"UPDATE counters SET value = value", FALSE},
     {"DELETE FROM counters", FALSE},
+    {PASS_1 ", row_queued = 1" RUNNING_1, TRUE},
+    {"UPDATE jobs SET outcome = 'FAIL', code = 'X', ended_us = 5, row_queued = 1" RUNNING_1, FALSE},
+    {"UPDATE jobs SET row_queued = 1 WHERE outcome = 'PASS'", FALSE},
+    {SENT, TRUE},
+    {SENT ", sent_us = NULL", FALSE},
+    {SENT ", attempts = 0", FALSE},
+    {SENT "; UPDATE outbox SET last_code = 'X'", FALSE},
+    {SENT "; UPDATE outbox SET state = 'queued', sent_us = NULL", FALSE},
+    {"UPDATE outbox SET sent_us = 5", FALSE},
+    {"UPDATE outbox SET state = 'parked'", TRUE},
+    {"UPDATE outbox SET state = 'parked'; UPDATE outbox SET state = 'queued', next_us = 7", TRUE},
+    {"UPDATE outbox SET state = 'replaced'; UPDATE outbox SET state = 'replaced'; " SENT, TRUE},
+    {"UPDATE outbox SET state = 'replaced'; UPDATE outbox SET state = 'queued'", FALSE},
+    {"UPDATE outbox SET state = 'replaced'; UPDATE outbox SET state = 'parked'", FALSE},
+    {"UPDATE outbox SET kind = 'cleanup'", FALSE},
+    {"UPDATE outbox SET key = 'other'", FALSE},
+    {"UPDATE outbox SET run = " JOB_2, FALSE},
+    {"UPDATE outbox SET body = '{}'", FALSE},
+    {"UPDATE outbox SET queued_us = 1", FALSE},
+    {"UPDATE outbox SET number = number + 1000", FALSE},
+    {"DELETE FROM outbox", FALSE},
+    {SENT "; DELETE FROM outbox", FALSE},
+    {"REPLACE INTO outbox (number, kind, key, run, body, queued_us) SELECT number, kind, key, run, body, 9 FROM outbox",
+     FALSE},
+    /* What is replaced is marked, and not deleted: otherwise this asks for nonsense. */
+    {"REPLACE INTO outbox (kind, key, run, body, queued_us) SELECT kind, key, run, body, 9 FROM outbox;"
+     " UPDATE outbox_totals SET total = -1 WHERE (SELECT count(*) FROM outbox WHERE state = 'replaced') <> 2",
+     TRUE},
+    {"UPDATE outbox_totals SET total = -1", FALSE},
+    {"UPDATE leases SET used = 1", TRUE},
+    {"UPDATE leases SET used = 1; UPDATE leases SET used = 1", FALSE},
+    {"UPDATE leases SET used = 2; UPDATE leases SET used = 1", FALSE},
+    {"UPDATE leases SET used = 11", FALSE},
+    {"UPDATE leases SET used = 1, first = 200", FALSE},
+    {"UPDATE leases SET used = 1, size = 20", FALSE},
+    {"UPDATE leases SET used = 1, sequence = 'r'", FALSE},
+    {"UPDATE leases SET used = 1, number = 7", FALSE},
+    {"DELETE FROM leases", FALSE},
+    {"REPLACE INTO leases (sequence, first, size, added_us) VALUES ('q', 100, 10, 1)", FALSE},
+    {"REPLACE INTO leases (number, sequence, first, size, added_us) SELECT number, 'r', 1, 1, 1 FROM leases", FALSE},
+    {"INSERT INTO leases (sequence, first, size, added_us) VALUES ('q', 90, 10, 1), ('q', 110, 1, 1), ('r', 100, 9, 1)",
+     TRUE},
+    {"INSERT INTO leases (sequence, first, size, added_us) VALUES ('q', 90, 11, 1)", FALSE},
+    {"INSERT INTO leases (sequence, first, size, added_us) VALUES ('q', 1, 1000, 1)", FALSE},
 };
 
 static void

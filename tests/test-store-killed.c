@@ -1,42 +1,8 @@
 /* The store of a process that is killed at any instant, or that is read by another process. */
-#include <pthread.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "store-fixture.h"
-
-/* --- killed at any instant ---
- *
- * This program runs itself again as "--child PATH SEED KILL": that one works on units with several threads, tells on
- * stdout what the store has acknowledged, and sends itself SIGKILL after so many acknowledgements, while the other
- * threads are in the middle of whatever they do. */
+#include "killed_store.h"
 
 #define THREADS 4
 #define UNITS 12
-
-typedef struct {
-    KlStore *store;
-    guint number;
-    guint32 seed;
-} Worker;
-
-static int kill_after;
-
-/* One line, one write: lines of several threads don't mix, and what is written stays in the pipe. */
-G_GNUC_PRINTF(1, 2)
-static void
-acknowledge(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    g_autofree char *line = g_strdup_vprintf(format, args);
-    va_end(args);
-    gsize length = strlen(line);
-    g_assert_cmpint(write(STDOUT_FILENO, line, length), ==, (gssize)length);
-    if (__atomic_sub_fetch(&kill_after, 1, __ATOMIC_SEQ_CST) == 0)
-        kill(getpid(), SIGKILL);
-}
 
 /* Goes through a job as far as it comes; tells what has become durable. */
 static void
@@ -82,41 +48,26 @@ child_worker(void *data)
 static int
 child(const char *path, guint32 seed, int after)
 {
+    void *(*const functions[THREADS])(void *) = {child_worker, child_worker, child_worker, child_worker};
     g_autoptr(GError) error = NULL;
     KlStore *store = kl_store_sqlite_open(path, FALSE, &error);
     g_assert_no_error(error);
     g_assert_true(CALL(store, interrupt_running, NULL, &error));
     kill_after = after;
-    for (guint i = 0; i < THREADS; i++) {
-        Worker *worker = g_new0(Worker, 1);
-        pthread_t thread;
-        *worker = (Worker){store, i, seed + i};
-        g_assert_cmpint(pthread_create(&thread, NULL, child_worker, worker), ==, 0);
-    }
+    start_workers(store, functions, THREADS, seed);
     pause();
     return 1;
 }
 
 static char *program;
 
+/* What an acknowledgement promised. data: the set of numbers that were handed out. */
 static char *
-run_child(const char *path, guint seed, guint after)
+promise_sql(char **word, gpointer data)
 {
-    g_autofree char *seed_text = g_strdup_printf("%u", seed), *after_text = g_strdup_printf("%u", after);
-    const char *argv[] = {program, "--child", path, seed_text, after_text, NULL};
-    g_autofree char *out = NULL;
-    g_autoptr(GError) error = NULL;
-    int status = 0;
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &out, NULL, &status, &error);
-    g_assert_no_error(error);
-    g_assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-    return g_steal_pointer(&out);
-}
-
-/* What an acknowledgement promised, as a question to sqlite3 whose answer has to be 1. */
-static char *
-promise_sql(char **word)
-{
+    GHashTable *numbers = data;
+    if (g_strcmp0(word[2], "none") == 0)
+        return NULL;
     if (g_str_equal(word[0], "job"))
         return g_strdup_printf("SELECT count(*) FROM jobs WHERE id = '%s'", word[1]);
     if (g_str_equal(word[0], "device"))
@@ -131,25 +82,8 @@ promise_sql(char **word)
                                " AND outcome = 'PASS' AND (SELECT count(*) FROM steps WHERE job = id) = 2",
                                word[1]);
     g_assert_cmpstr(word[0], ==, "number");
+    g_assert_true(g_hash_table_add(numbers, g_strdup(word[1]))); /* never handed out twice */
     return g_strdup_printf("SELECT value >= %s FROM counters WHERE name = 'crl'", word[1]);
-}
-
-static void
-check_promises(const char *path, const char *acknowledged, GHashTable *numbers)
-{
-    g_auto(GStrv) lines = g_strsplit(acknowledged, "\n", -1);
-    g_autoptr(GString) sql = g_string_new(NULL);
-    for (guint i = 0; lines[i] != NULL && *lines[i] != '\0'; i++) {
-        g_auto(GStrv) word = g_strsplit(lines[i], " ", -1);
-        if (g_strcmp0(word[2], "none") == 0)
-            continue;
-        g_autofree char *question = promise_sql(word);
-        g_string_append_printf(sql, "SELECT '%s' WHERE (%s) <> 1;", lines[i], question);
-        if (g_str_equal(word[0], "number"))
-            g_assert_true(g_hash_table_add(numbers, g_strdup(word[1]))); /* never handed out twice */
-    }
-    if (sql->len > 0)
-        assert_sql(path, sql->str, "");
 }
 
 static void
@@ -158,8 +92,8 @@ test_killed(Folder *folder, gconstpointer data)
     g_autoptr(GHashTable) numbers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (guint round = 0; round < 12; round++) {
         guint after = (guint)g_test_rand_int_range(1, 120);
-        g_autofree char *acknowledged = run_child(folder->path, (guint)g_test_rand_int() % 1000000, after);
-        check_promises(folder->path, acknowledged, numbers);
+        g_autofree char *acknowledged = run_child(program, folder->path, (guint)g_test_rand_int() % 1000000, after);
+        check_promises(folder->path, acknowledged, promise_sql, numbers);
         assert_sql(folder->path, "PRAGMA integrity_check", "ok");
         assert_sql(folder->path, "PRAGMA foreign_key_check", "");
         assert_sql(folder->path, "SELECT imei FROM certificates WHERE status = 'live' GROUP BY 1 HAVING count(*) > 1",

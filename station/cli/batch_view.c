@@ -92,10 +92,10 @@ print_jobs(const GPtrArray *records)
         const KlRecord *record = records->pdata[i];
         const KlUnit *unit = record->unit;
         g_autofree char *seconds = kl_unit_report_seconds(record);
+        g_autofree char *outcome = kl_unit_report_outcome(record);
         kl_table_add(table, (const char *const[]){record->slot, unit != NULL ? unit->device_id : NULL,
                                                   unit != NULL ? unit->imei : NULL, unit != NULL ? unit->fsn : NULL,
-                                                  kl_outcome_name(record->outcome), seconds,
-                                                  record->code != NULL ? record->code : ""});
+                                                  outcome, seconds, record->code != NULL ? record->code : ""});
     }
     if (records->len > 0)
         kl_table_print(table, stdout);

@@ -217,7 +217,8 @@ run_revoke(KlCli *cli, char **words, GError **error)
         {NULL},
     };
     const char *about = "Revokes a certificate by its SHA-256 fingerprint (see keyline records show).\n"
-                        "Tell others with keyline ca crl.";
+                        "Tell others with keyline ca crl; with [aws], keyline registry push takes it\n"
+                        "out of AWS, as the running line does by itself.";
     if (!kl_cli_parse(cli, "keyline ca revoke", "FINGERPRINT", about, entries, 1, 1, words, error))
         return -1;
     g_autofree char *fingerprint = normal_fingerprint(words[1]);
@@ -232,7 +233,9 @@ run_revoke(KlCli *cli, char **words, GError **error)
     KlStore *store = kl_station_store(station);
     if (!store->klass->revoke(store, fingerprint, reason, error))
         return -1;
-    g_autofree char *text = g_strconcat("Revoked ", fingerprint, "\nTell others with: keyline ca crl", NULL);
+    const char *next = kl_station_config(station)->aws.on ? "Take it out of AWS with: keyline registry push"
+                                                          : "Tell others with: keyline ca crl";
+    g_autofree char *text = g_strconcat("Revoked ", fingerprint, "\n", next, NULL);
     print_result(cli, "revoked", fingerprint, text);
     return KL_EXIT_DONE;
 }
@@ -262,12 +265,78 @@ run_crl(KlCli *cli, char **words, GError **error)
     return KL_EXIT_DONE;
 }
 
+/* For default mode: NULL without an error when the station's configuration says where it is. */
+static gboolean
+key_passphrase(const KlCli *cli, const KlPassphraseSource *source, KlSecret **passphrase, GError **error)
+{
+    g_autoptr(KlConfig) config = kl_config_load(cli->dir, error);
+    if (config == NULL)
+        return FALSE;
+    if (!kl_passphrase_source_given(source) &&
+        (config->passphrase_file != NULL || strstr(config->ca_key, "pin-source=") != NULL))
+        return TRUE;
+    *passphrase = kl_passphrase_get(source, NULL, "CA passphrase: ", FALSE, error);
+    return *passphrase != NULL;
+}
+
+static void
+print_registration(const KlCli *cli, const KlCaRegistration *done)
+{
+    if (!cli->json) {
+        printf("CA certificate %s %s AWS IoT Core, mode %s; it %s active.\n", done->id,
+               done->registered ? "is registered now with" : "was registered already with", done->mode,
+               done->registered || done->activated ? "is now" : "was already");
+        return;
+    }
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+    json_builder_begin_object(builder);
+    kl_json_string(builder, "ca", done->id);
+    kl_json_string(builder, "mode", done->mode);
+    json_builder_set_member_name(builder, "registered_now");
+    json_builder_add_boolean_value(builder, done->registered);
+    json_builder_set_member_name(builder, "activated_now");
+    json_builder_add_boolean_value(builder, done->registered || done->activated);
+    json_builder_end_object(builder);
+    kl_json_print(builder);
+}
+
+static int
+run_register_aws(KlCli *cli, char **words, GError **error)
+{
+    g_auto(KlPassphraseSource) source = KL_PASSPHRASE_SOURCE_INIT;
+    g_autofree char *mode = NULL;
+    const GOptionEntry entries[] = {
+        {"mode", 'm', 0, G_OPTION_ARG_STRING, &mode, "sni-only (default), or default", "MODE"},
+        KL_PASSPHRASE_ENTRIES(source),
+        {NULL},
+    };
+    const char *about = "Registers the CA with AWS IoT Core, which then takes what the CA signs\n"
+                        "(signer=register). Doing it again does no harm. In mode sni-only units name\n"
+                        "their host when they connect; mode default needs the CA's passphrase, and one\n"
+                        "account of a region only may have the CA.";
+    if (!kl_cli_parse(cli, "keyline ca register-aws", NULL, about, entries, 0, 0, words, error))
+        return -1;
+    gboolean default_mode = g_strcmp0(mode, "default") == 0;
+    if (mode != NULL && !default_mode && strcmp(mode, "sni-only") != 0) {
+        kl_fail(error, KL_ERROR_USAGE, "--mode %s: must be sni-only or default", mode);
+        return -1;
+    }
+    g_autoptr(KlSecret) passphrase = NULL;
+    g_auto(KlCaRegistration) done = {0};
+    if ((default_mode && !key_passphrase(cli, &source, &passphrase, error)) ||
+        !kl_station_ca_register(cli->dir, default_mode, passphrase, &done, error))
+        return -1;
+    print_registration(cli, &done);
+    return KL_EXIT_DONE;
+}
+
 static const KlCommand commands[] = {
     {"init", "make a certificate authority", run_init},
     {"import", "take over one: a key and a certificate", run_import},
     {"show", "show the CA's certificate", run_show},
     {"revoke", "revoke a unit's certificate", run_revoke},
     {"crl", "sign the list of revoked certificates", run_crl},
+    {"register-aws", "register the CA with AWS IoT Core", run_register_aws},
     {NULL, NULL, NULL},
 };
 

@@ -3,6 +3,7 @@
 
 #include "station/cli/commands.h"
 #include "station/cli/json.h"
+#include "station/cli/orphans_view.h"
 #include "station/cli/passphrase.h"
 #include "station/cli/text.h"
 
@@ -65,14 +66,28 @@ int
 kl_cmd_doctor(KlCli *cli, char **words, GError **error)
 {
     g_auto(KlPassphraseSource) source = KL_PASSPHRASE_SOURCE_INIT;
+    KlOrphansRequest orphans = KL_ORPHANS_REQUEST_INIT;
+    gboolean look_for_orphans = FALSE;
     const GOptionEntry entries[] = {
         KL_PASSPHRASE_ENTRIES(source),
+        {"orphans", 0, 0, G_OPTION_ARG_NONE, &look_for_orphans, "Look for what broken-off work left behind", NULL},
+        {"clean", 0, 0, G_OPTION_ARG_NONE, &orphans.clean, "With --orphans: take them out of AWS", NULL},
+        {"yes", 0, 0, G_OPTION_ARG_NONE, &orphans.yes, "With --clean: do not ask", NULL},
+        {"older-than", 0, 0, G_OPTION_ARG_INT, &orphans.older_than, "Orphans are at least so old (default 60)",
+         "MINUTES"},
         {NULL},
     };
     const char *about = "Looks at everything that a shift needs, and says what to do about what it finds.\n"
-                        "Without a passphrase the CA's key is not tried. Exit code 3 when anything fails.";
+                        "Without a passphrase the CA's key is not tried. Exit code 3 when anything fails,\n"
+                        "or with --orphans when there are any.";
     if (!kl_cli_parse(cli, "keyline doctor", NULL, about, entries, 0, 0, words, error))
         return -1;
+    if (look_for_orphans)
+        return kl_orphans_run(cli, &orphans, error);
+    if (orphans.clean || orphans.yes) {
+        kl_fail(error, KL_ERROR_USAGE, "--clean and --yes go with --orphans");
+        return -1;
+    }
     g_autoptr(KlSecret) passphrase = NULL;
     if (kl_passphrase_source_given(&source)) {
         passphrase = kl_passphrase_get(&source, NULL, NULL, FALSE, error);

@@ -94,12 +94,17 @@ run_show(KlCli *cli, char **words, GError **error)
 static const KlCommand commands[] = {
     {"list", "list the registration rows of all devices", run_list},
     {"show", "show the registration row of one device", run_show},
+    {"pending", "list what has not reached the cloud yet", kl_cmd_registry_pending},
+    {"retry", "have rows sent again that were parked", kl_cmd_registry_retry},
+    {"park", "put a row aside: it is not sent any more", kl_cmd_registry_park},
+    {"push", "send everything that waits, now", kl_cmd_registry_push},
     {NULL, NULL, NULL},
 };
 
 int
 kl_cmd_registry(KlCli *cli, char **words, GError **error)
 {
-    return kl_cli_run_group(cli, "keyline registry", "The rows that the first-boot system reads.", commands, words,
+    return kl_cli_run_group(cli, "keyline registry",
+                            "The rows that the first-boot system reads, and their way to the cloud.", commands, words,
                             error);
 }

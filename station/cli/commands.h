@@ -12,6 +12,10 @@ int kl_cmd_provision(KlCli *cli, char **words, GError **error);
 int kl_cmd_batch(KlCli *cli, char **words, GError **error);
 int kl_cmd_records(KlCli *cli, char **words, GError **error);
 int kl_cmd_registry(KlCli *cli, char **words, GError **error);
+int kl_cmd_registry_pending(KlCli *cli, char **words, GError **error);
+int kl_cmd_registry_retry(KlCli *cli, char **words, GError **error);
+int kl_cmd_registry_park(KlCli *cli, char **words, GError **error);
+int kl_cmd_registry_push(KlCli *cli, char **words, GError **error);
 int kl_cmd_ca(KlCli *cli, char **words, GError **error);
 int kl_cmd_doctor(KlCli *cli, char **words, GError **error);
 

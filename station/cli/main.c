@@ -15,7 +15,7 @@ static const KlCommand commands[] = {
     {"provision", "provision the unit in one slot", kl_cmd_provision},
     {"batch", "provision every unit that is plugged in, until so many are done", kl_cmd_batch},
     {"records", "what was done: list, show, find", kl_cmd_records},
-    {"registry", "the registration rows of the units: list, show", kl_cmd_registry},
+    {"registry", "the registration rows of the units, and their way to the cloud", kl_cmd_registry},
     {NULL, NULL, NULL},
 };
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "station/cli/text.h"
+#include "station/cli/unit_report.h"
 
 #define BAR_WIDTH 30
 #define REDRAW_US (G_USEC_PER_SEC / 10)
@@ -119,9 +120,9 @@ event_line(const KlEvent *event)
                                event->code != NULL ? event->code : "");
     case KL_EVENT_JOB_END: {
         g_autofree char *code = kl_text_safe(event->record->code);
-        return event->record->code == NULL
-                   ? g_strdup_printf("%s  %s", slot, kl_outcome_name(event->record->outcome))
-                   : g_strdup_printf("%s  %s %s", slot, kl_outcome_name(event->record->outcome), code);
+        g_autofree char *outcome = kl_unit_report_outcome(event->record);
+        return event->record->code == NULL ? g_strdup_printf("%s  %s", slot, outcome)
+                                           : g_strdup_printf("%s  %s %s", slot, outcome, code);
     }
     case KL_EVENT_JOB_BEGIN:
     case KL_EVENT_PROGRESS:

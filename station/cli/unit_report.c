@@ -16,6 +16,12 @@ kl_unit_report_seconds(const KlRecord *record)
     return record->ended_us == 0 ? NULL : g_strdup_printf("%.1f", seconds_of(record));
 }
 
+char *
+kl_unit_report_outcome(const KlRecord *record)
+{
+    return g_strconcat(kl_outcome_name(record->outcome), record->row_queued ? ", row queued" : "", NULL);
+}
+
 static void
 add_steps(JsonBuilder *builder, const KlRecord *record)
 {
@@ -70,6 +76,7 @@ kl_unit_report_json(JsonBuilder *builder, const KlRecord *record, gboolean steps
     kl_json_string(builder, "first_code", record->first_code);
     kl_json_bool(builder, "already_provisioned", record->already_provisioned);
     kl_json_bool(builder, "resumed", record->resumed);
+    kl_json_bool(builder, "row_queued", record->row_queued);
     kl_json_string(builder, "certificate_sha256", record->certificate_sha256);
     kl_json_time(builder, "started", record->started_us);
     kl_json_time(builder, "ended", record->ended_us);
@@ -92,7 +99,8 @@ kl_unit_report_print(FILE *file, const KlRecord *record)
     const KlUnit *unit = record->unit;
     g_autofree char *verdict = g_strconcat(kl_outcome_name(record->outcome),
                                            record->already_provisioned ? ", was provisioned before, checked again" : "",
-                                           record->resumed ? ", went on from an earlier attempt" : "", NULL);
+                                           record->resumed ? ", went on from an earlier attempt" : "",
+                                           record->row_queued ? ", row queued for the cloud" : "", NULL);
     g_autofree char *seconds = kl_unit_report_seconds(record);
     g_autofree char *duration = seconds != NULL ? g_strconcat(seconds, " s", NULL) : NULL;
     g_autofree char *started = kl_text_time(record->started_us);

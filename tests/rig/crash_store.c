@@ -12,6 +12,13 @@ typedef struct {
     atomic_uint calls;
 } CrashStore;
 
+typedef struct {
+    KlSigner base;
+    KlSignerClass klass;
+    KlSigner *inner;
+    CrashStore *store;
+} CrashSigner;
+
 static guint
 count(CrashStore *store)
 {
@@ -88,4 +95,60 @@ kl_crash_store_new(KlStore *inner, guint nth, gboolean after)
     store->nth = nth;
     store->after = after;
     return &store->base;
+}
+
+/* --- the signer's calls, counted with the store's --- */
+
+#define SIGNER(signer) (((CrashSigner *)(signer))->inner)
+
+#define CALL(type, method, parameters, ...)                                                                            \
+    static type crash_##method parameters                                                                              \
+    {                                                                                                                  \
+        CrashStore *store = ((CrashSigner *)signer)->store;                                                            \
+        guint n = count(store);                                                                                        \
+        type result = SIGNER(signer)->klass->method(SIGNER(signer), __VA_ARGS__);                                      \
+        die_after(store, n);                                                                                           \
+        return result;                                                                                                 \
+    }
+
+CALL(gboolean, self_test, (KlSigner * signer, const KlProfile *profile, gint64 now, GError **error), profile, now,
+     error)
+CALL(KlCertificate *, issue, (KlSigner * signer, const KlIssueRequest *request, KlOp *op, GError **error), request, op,
+     error)
+CALL(gboolean, lookup,
+     (KlSigner * signer, const KlIssueRequest *request, KlCertificate **found, KlOp *op, GError **error), request,
+     found, op, error)
+CALL(gboolean, enroll,
+     (KlSigner * signer, const KlIssueRequest *request, const KlCertificate *certificate, KlOp *op, GError **error),
+     request, certificate, op, error)
+CALL(gboolean, activate, (KlSigner * signer, const KlCertificate *certificate, KlOp *op, GError **error), certificate,
+     op, error)
+CALL(char *, endpoint, (KlSigner * signer, KlOp *op, GError **error), op, error)
+
+static void
+crash_signer_free(KlSigner *signer)
+{
+    g_free(signer);
+}
+
+KlSigner *
+kl_crash_signer_new(KlSigner *inner, KlStore *store)
+{
+    CrashSigner *signer = g_new0(CrashSigner, 1);
+    signer->base.klass = &signer->klass;
+    signer->base.parallel = inner->parallel;
+    signer->inner = inner;
+    signer->store = (CrashStore *)store;
+    /* What the signer has, and no more. */
+    signer->klass = (KlSignerClass){
+        .id = inner->klass->id,
+        .self_test = crash_self_test,
+        .issue = crash_issue,
+        .lookup = crash_lookup,
+        .enroll = inner->klass->enroll != NULL ? crash_enroll : NULL,
+        .activate = inner->klass->activate != NULL ? crash_activate : NULL,
+        .endpoint = inner->klass->endpoint != NULL ? crash_endpoint : NULL,
+        .free = crash_signer_free,
+    };
+    return &signer->base;
 }

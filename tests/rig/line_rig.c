@@ -23,9 +23,9 @@ open_station(KlLineRig *rig)
 }
 
 static void
-change_product(const KlLineRig *rig, const char *const *changes)
+change_file(const KlLineRig *rig, const char *name, const char *const *changes)
 {
-    g_autofree char *path = g_build_filename(rig->station_dir, "products", "fx30s.conf", NULL);
+    g_autofree char *path = g_build_filename(rig->station_dir, name, NULL);
     g_autoptr(GKeyFile) file = g_key_file_new();
     g_autoptr(GError) error = NULL;
     g_key_file_load_from_file(file, path, G_KEY_FILE_KEEP_COMMENTS, &error);
@@ -55,6 +55,12 @@ start_line(KlLineRig *rig, const KlSimOptions *options, const char *line_file)
 KlLineRig *
 kl_line_rig_new(const KlSimOptions *options, const char *const *product)
 {
+    return kl_line_rig_new_configured(options, product, NULL);
+}
+
+KlLineRig *
+kl_line_rig_new_configured(const KlSimOptions *options, const char *const *product, const char *const *station)
+{
     KlLineRig *rig = g_new0(KlLineRig, 1);
     g_autoptr(GError) error = NULL;
     g_autoptr(KlSecret) passphrase = kl_secret_new(KL_RIG_PASSPHRASE, strlen(KL_RIG_PASSPHRASE));
@@ -67,7 +73,8 @@ kl_line_rig_new(const KlSimOptions *options, const char *const *product)
     start_line(rig, options, line_file);
     kl_station_setup(rig->station_dir, "rig", line_file, &error);
     g_assert_no_error(error);
-    change_product(rig, product);
+    change_file(rig, "products/fx30s.conf", product);
+    change_file(rig, "station.conf", station);
     kl_station_ca_init(rig->station_dir, "Rig CA", 3650, passphrase, &error);
     g_assert_no_error(error);
     open_station(rig);

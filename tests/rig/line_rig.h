@@ -23,6 +23,9 @@ typedef struct {
 /* Starts the line (options->dir is ignored) and sets up the station. product: "GROUP.KEY=VALUE" changes to the product,
  * ended by NULL; or NULL. */
 KlLineRig *kl_line_rig_new(const KlSimOptions *options, const char *const *product);
+/* The same with such changes to station.conf, too. */
+KlLineRig *kl_line_rig_new_configured(const KlSimOptions *options, const char *const *product,
+                                      const char *const *station);
 void kl_line_rig_free(KlLineRig *rig);
 
 /* Opens the station anew, as a program started again would. */

@@ -1,0 +1,41 @@
+/* What the files of the search for orphans share. */
+#pragma once
+
+#include "station/net/aws.h"
+#include "station/station_orphans.h"
+
+G_BEGIN_DECLS
+
+/* A certificate as ListCertificates shows it. */
+typedef struct {
+    char *status;
+    char *arn;
+    double made; /* seconds since 1970 */
+} KlListed;
+
+/* A search under way. */
+typedef struct {
+    const KlStation *station;
+    KlStore *store;
+    const KlConfig *config;
+    KlOrphans *found;
+    GPtrArray *ledger;      /* KlLedgerEntry */
+    GHashTable *by_sha256;  /* borrowed keys, borrowed KlLedgerEntry */
+    GHashTable *live_units; /* borrowed device ids with a live certificate */
+    KlAws *aws;             /* NULL: AWS knows none of the station's certificates */
+    GHashTable *listed;     /* SHA-256 -> KlListed */
+} KlOrphanSearch;
+
+/* Adds an orphan; detail, and where it is not cleanable the remedy, are to be filled in. */
+KlOrphan *kl_orphan_add(KlOrphanSearch *search, KlOrphanKind kind, const char *device_id, const char *certificate);
+
+/* A KlListed, for hash tables. */
+void kl_listed_free(gpointer listed);
+
+/* Asks AWS for all certificates of the account. */
+gboolean kl_orphans_list(KlOrphanSearch *search, GError **error);
+
+/* Compares them with the ledger. */
+gboolean kl_orphans_examine_listed(KlOrphanSearch *search, guint min_age_s, GError **error);
+
+G_END_DECLS

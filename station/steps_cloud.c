@@ -1,0 +1,168 @@
+/* What steps do with the cloud: make the certificate known and let it be used, have the registration row arrive, and
+ * ask what other stations did with the unit. None of it is needed where the station has no cloud. */
+#include "station/job_steps.h"
+#include "station/registration.h"
+
+/* How long a unit waits to learn what other stations know of it; longer where nothing passes without the cloud. */
+#define ELSEWHERE_MS 3000
+#define ELSEWHERE_ACK_MS 10000
+
+/* How long the first unit of all waits for the first block of numbers. */
+#define IDS_MS 10000
+
+/* A deadline that the cloud has missed is not the unit's. */
+static void
+blame_cloud(GError **error)
+{
+    if (error == NULL || !g_error_matches(*error, KL_ERROR, KL_ERROR_STEP_TIMEOUT))
+        return;
+    g_autoptr(GError) late = g_steal_pointer(error);
+    kl_fail(error, KL_ERROR_CLOUD_TIMEOUT, "%s", late->message);
+}
+
+static KlIssueRequest
+request_of(const KlJob *job)
+{
+    return (KlIssueRequest){
+        job->csr, job->bench->profile, job->record->unit, job->record->id, g_get_real_time() / G_USEC_PER_SEC, 0};
+}
+
+/* Called again after a crash, and for a certificate out of the ledger: nothing has to be journalled for it. */
+static gboolean
+enroll(KlJob *job, KlOp *op, GError **error)
+{
+    const KlIssueRequest request = request_of(job);
+    if (job->bench->signer->klass->enroll == NULL)
+        return TRUE;
+    return kl_job_enroll(job, &request, job->certificate, op, error);
+}
+
+static gboolean
+learn_endpoint(KlJob *job, KlOp *op, GError **error)
+{
+    if (job->bench->signer->klass->endpoint == NULL || job->endpoint != NULL)
+        return TRUE;
+    job->endpoint = kl_job_endpoint(job, op, error);
+    return job->endpoint != NULL;
+}
+
+gboolean
+kl_step_enroll(KlJob *job, KlOp *op, GError **error)
+{
+    if (enroll(job, op, error) && learn_endpoint(job, op, error))
+        return TRUE;
+    blame_cloud(error);
+    return FALSE;
+}
+
+gboolean
+kl_step_activate(KlJob *job, KlOp *op, GError **error)
+{
+    if (kl_job_activate(job, job->certificate, op, error))
+        return TRUE;
+    blame_cloud(error);
+    return FALSE;
+}
+
+/* The row is committed here, and on its way. Without require_ack nobody waits for a cloud that is not there anyway. */
+static gboolean
+wait_for_row(KlJob *job, const char *device, KlOp *op, GError **error)
+{
+    const KlBench *bench = job->bench;
+    guint wait_ms = bench->require_ack                                    ? G_MAXUINT
+                    : kl_outbox_prompt(bench->outbox, bench->ack_wait_ms) ? bench->ack_wait_ms
+                                                                          : 0;
+    int ack = kl_outbox_wait(bench->outbox, KL_OUTBOX_REGISTRATION, device, wait_ms, op, error);
+    job->record->row_queued = ack == KL_ACK_WAITING;
+    if (ack == KL_ACK_WAITING)
+        kl_transcript_note(job->transcript, "the registration row is queued");
+    return ack == KL_ACK_SENT || ack == KL_ACK_WAITING;
+}
+
+/* The time was up: what holds up the outbox says more than that. */
+static void
+blame_outbox(const KlJob *job, GError **error)
+{
+    const char *why = kl_outbox_status(job->bench->outbox).waiting_code;
+    int code = kl_error_from_name(why);
+    g_clear_error(error);
+    kl_fail(error, code >= 0 ? (KlErrorCode)code : KL_ERROR_CLOUD_TIMEOUT,
+            "the registration row is still queued, and no unit passes without it there");
+}
+
+gboolean
+kl_step_register(KlJob *job, KlOp *op, GError **error)
+{
+    const KlUnit *unit = job->record->unit;
+    g_autoptr(KlRegistration) row = kl_registration_new(job->bench->profile, unit->device_id);
+    g_autoptr(GError) failure = NULL;
+    if (!KL_JOB_STORE(job, registered, job->record->id, unit->imei, row, error))
+        return FALSE;
+    if (job->bench->outbox == NULL || wait_for_row(job, unit->device_id, op, &failure))
+        return TRUE;
+    if (g_error_matches(failure, KL_ERROR, KL_ERROR_STEP_TIMEOUT))
+        blame_outbox(job, &failure);
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+}
+
+gboolean
+kl_job_wait_for_ids(KlJob *job, KlOp *op, GError **error)
+{
+    gint64 from_us = g_get_monotonic_time();
+    KlOp own = {.cancel = op->cancel};
+    gboolean ok = kl_outbox_wait_ids(job->bench->outbox, IDS_MS, &own, error);
+    kl_op_extend(op, g_get_monotonic_time() - from_us);
+    return ok;
+}
+
+/* Asks for no longer than a unit may be kept waiting, outside of the step's limit. */
+static gboolean
+ask_elsewhere(KlJob *job, KlPassedElsewhere **passed, KlOp *op, GError **error)
+{
+    KlSink *sink = job->bench->sink;
+    gint64 from_us = g_get_monotonic_time();
+    KlOp own = {.cancel = op->cancel, .transcript = op->transcript};
+    own.deadline_us = kl_op_until(&own, job->bench->require_ack ? ELSEWHERE_ACK_MS : ELSEWHERE_MS);
+    gboolean known = sink->klass->passed_elsewhere(sink, job->record->unit->imei, passed, &own, error);
+    kl_op_extend(op, g_get_monotonic_time() - from_us);
+    return known;
+}
+
+/* A unit that passed here, or that a supervisor wants done again, is not asked about. */
+static gboolean
+elsewhere_matters(const KlJob *job)
+{
+    return job->bench->sink != NULL && !kl_job_verifies_only(job) && !job->reprovision;
+}
+
+gboolean
+kl_job_check_elsewhere(KlJob *job, KlOp *op, GError **error)
+{
+    g_autoptr(KlPassedElsewhere) passed = NULL;
+    g_autoptr(GError) failure = NULL;
+    if (!elsewhere_matters(job))
+        return TRUE;
+    /* During an outage the answer is known: none. */
+    if (!job->bench->require_ack && job->bench->outbox != NULL && !kl_outbox_prompt(job->bench->outbox, G_MAXUINT)) {
+        kl_transcript_note(job->transcript, "other stations are not asked: the cloud is away");
+        return TRUE;
+    }
+    if (!ask_elsewhere(job, &passed, op, &failure)) {
+        blame_cloud(&failure);
+        if (job->bench->require_ack || kl_error_code(failure) == KL_ERROR_CANCELLED) {
+            g_propagate_error(error, g_steal_pointer(&failure));
+            return FALSE;
+        }
+        kl_transcript_note(job->transcript, "what other stations did is not known: %s: %s",
+                           kl_error_name(kl_error_code(failure)), failure->message);
+        return TRUE;
+    }
+    if (passed == NULL)
+        return TRUE;
+    g_autoptr(GDateTime) when = g_date_time_new_from_unix_utc(passed->passed_us / G_USEC_PER_SEC);
+    g_autofree char *text = when != NULL ? g_date_time_format_iso8601(when) : NULL;
+    return kl_fail(error, KL_ERROR_PASSED_ELSEWHERE, "passed at station '%s' by %s at %s, record %s", passed->station,
+                   passed->operator_id != NULL ? passed->operator_id : "an unnamed operator",
+                   text != NULL ? text : "an unknown time", passed->record);
+}
