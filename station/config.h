@@ -47,15 +47,15 @@ typedef struct {
     char *registration_table;          /* default Bootstrapping_table_registration */
     char *records_table;               /* default Keyline_records */
     char *counters_table;              /* default Keyline_counters */
-    char *firmware_table;         /* Devicemanager_update, to be checked before the line starts; NULL: not checked */
-    char *policy;                 /* the IoT policy of devices; default: the product's registration policy */
-    KlRegisterMode register_mode; /* register=ca|without-ca|no; default ca */
-    char *pca_arn, *pca_template; /* template ARN; default EndEntityCertificate/V1 */
-    gboolean require_ack;         /* require-ack=: PASS waits for the cloud to have the row */
-    guint ack_wait_ms;            /* ack-wait-ms=: how long a PASS waits for it otherwise; default 2000 */
-    guint per_second;             /* rows-per-second=: default 20 */
-    guint id_block;               /* id-block=: default 500 */
-    guint rate_percent;           /* rate-percent=: this station's part of the account's rates; default 100 */
+    char *firmware_table;              /* Devicemanager_update: where the doctor looks for the firmware; NULL: not */
+    char *policy;                      /* the IoT policy of devices; default: the product's registration policy */
+    KlRegisterMode register_mode;      /* register=ca|without-ca|no; default ca */
+    char *pca_arn, *pca_template;      /* template ARN; default EndEntityClientAuthCertificate/V1 */
+    gboolean require_ack;              /* require-ack=: PASS waits for the cloud to have the row */
+    guint ack_wait_ms;                 /* ack-wait-ms=: how long a PASS waits for it otherwise; default 2000 */
+    guint per_second;                  /* rows-per-second=: default 20 */
+    guint id_block;                    /* id-block=: default 500 */
+    guint rate_percent;                /* rate-percent=: this station's part of the account's rates; default 100 */
 } KlAwsSection;
 
 typedef struct {

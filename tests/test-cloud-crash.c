@@ -1,35 +1,10 @@
 /* SIGKILL at every call of the journal and the signer, with AWS on, before and after it; then another run: one ACTIVE
  * certificate, no other that hangs on the unit's thing, one row. */
-#include <signal.h>
-#include <sys/wait.h>
-
+#include "tests/crash_run.h"
 #include "tests/rig/cloud_rig.h"
-
-#define CRASH_STATION_ENV "KEYLINE_CRASH_STATION"
 
 static AwsPeer *peer;
 static guint64 seed = 5000;
-
-/* Runs crash-station on slot 01. TRUE: it was killed; FALSE: the job had ended before that call. */
-static gboolean
-run_and_kill(const KlLineRig *rig, guint nth, const char *when, const char *reason)
-{
-    g_autoptr(GError) error = NULL;
-    g_autofree char *number = g_strdup_printf("%u", nth);
-    g_autofree char *output = NULL;
-    const char *argv[] = {g_getenv(CRASH_STATION_ENV), rig->station_dir, number, when, reason, NULL};
-    int status = 0;
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &output, NULL, &status, &error);
-    g_assert_no_error(error);
-    if (WIFSIGNALED(status)) {
-        g_assert_cmpint(WTERMSIG(status), ==, SIGKILL);
-        return TRUE;
-    }
-    g_assert_cmpint(status, ==, 0);
-    if (!g_str_has_prefix(output, "PASS"))
-        g_error("%s", output);
-    return FALSE;
-}
 
 static void
 assert_consistent(const KlLineRig *rig, const KlRecord *record)

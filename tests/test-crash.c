@@ -1,33 +1,10 @@
 /* SIGKILL at every boundary of the journal, before and after the commit, then another run: one live certificate, one
  * row, the key that the unit made is the key that it keeps, and no job is lost. */
-#include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
 
-#include "tests/rig/line_rig.h"
+#include "tests/crash_run.h"
 
-#define CRASH_STATION_ENV "KEYLINE_CRASH_STATION"
 #define REASON "the drill"
-
-/* Runs crash-station on slot 01. TRUE: it was killed; FALSE: the job had ended before that boundary. */
-static gboolean
-run_and_kill(const KlLineRig *rig, guint nth, const char *when, const char *reason)
-{
-    g_autoptr(GError) error = NULL;
-    g_autofree char *number = g_strdup_printf("%u", nth);
-    g_autofree char *output = NULL;
-    const char *argv[] = {g_getenv(CRASH_STATION_ENV), rig->station_dir, number, when, reason, NULL};
-    int status = 0;
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &output, NULL, &status, &error);
-    g_assert_no_error(error);
-    if (WIFSIGNALED(status)) {
-        g_assert_cmpint(WTERMSIG(status), ==, SIGKILL);
-        return TRUE;
-    }
-    g_assert_cmpint(WEXITSTATUS(status), ==, 0);
-    g_assert_true(g_str_has_prefix(output, "PASS"));
-    return FALSE;
-}
 
 static void
 assert_sql(const KlLineRig *rig, const char *sql, const char *expected)

@@ -1,9 +1,9 @@
 /* The doctor's look at the USB bus, over a bus made of words. */
-#include <glib/gstdio.h>
 #include <sys/prctl.h>
 
 #include "station/error.h"
 #include "station/station_doctor.h"
+#include "tests/config_text.h"
 #include "tests/fake_bus.h"
 
 #define HEAD "[station]\nname=n\nproduct=p\n"
@@ -46,20 +46,6 @@ port_power(KlBus *base, const char *path, KlPortPower *power, GError **error)
 }
 
 static const KlBusClass fake_class = {.devices = list_devices, .port_power = port_power};
-
-static KlConfig *
-config_of(const char *text)
-{
-    g_autofree char *dir = g_dir_make_tmp("keyline-doctor-XXXXXX", NULL);
-    g_autofree char *path = g_build_filename(dir, "station.conf", NULL);
-    g_assert_true(g_file_set_contents(path, text, -1, NULL));
-    g_autoptr(GError) error = NULL;
-    KlConfig *config = kl_config_load(dir, &error);
-    g_assert_no_error(error);
-    g_remove(path);
-    g_rmdir(dir);
-    return config;
-}
 
 /* One line a finding: ok, warn or FAIL, title, detail, and whether there is a remedy ("->"). */
 static char *

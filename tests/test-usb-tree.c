@@ -1,27 +1,12 @@
 /* keyline slots' tree: what is on the bus, what belongs there, and what is wrong, as text and as JSON. */
 #include "station/cli/usb_tree.h"
 
-#include <glib/gstdio.h>
-
 #include "station/error.h"
+#include "tests/config_text.h"
 #include "tests/fake_bus.h"
 
 #define HEAD "[station]\nname=n\nproduct=p\n"
 #define HUB_A "[hub A]\npath=1-1\nrows=2\ncolumns=2\nports=1.1;1.2;2.1;-\n"
-
-static KlConfig *
-config_of(const char *text)
-{
-    g_autofree char *dir = g_dir_make_tmp("keyline-tree-XXXXXX", NULL);
-    g_autofree char *path = g_build_filename(dir, "station.conf", NULL);
-    g_assert_true(g_file_set_contents(path, text, -1, NULL));
-    g_autoptr(GError) error = NULL;
-    KlConfig *config = kl_config_load(dir, &error);
-    g_assert_no_error(error);
-    g_remove(path);
-    g_rmdir(dir);
-    return config;
-}
 
 static char *
 printed(const KlUsbTree *tree)
