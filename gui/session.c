@@ -70,12 +70,20 @@ kl_session_close_then(KlSession *session, void (*then)(gpointer data), gpointer 
     g_object_unref(session);
 }
 
+/* The last reference may go in any thread, and no thread but the main one may wait for the line's jobs. Asked while
+ * the line's own threads may still take a reference, which they can't once the object is finalized. */
+static void
+kl_session_dispose(GObject *object)
+{
+    const KlSession *session = KL_SESSION(object);
+    g_assert(session->line == NULL);
+    G_OBJECT_CLASS(kl_session_parent_class)->dispose(object);
+}
+
 static void
 kl_session_finalize(GObject *object)
 {
     KlSession *session = KL_SESSION(object);
-    /* The last reference may go in any thread, and no thread but the main one may wait for the line's jobs. */
-    g_assert(session->line == NULL);
     kl_session_close(session);
     g_clear_pointer(&session->reader, kl_store_free);
     g_clear_pointer(&session->statistics_reader, kl_store_free);
@@ -89,6 +97,7 @@ kl_session_finalize(GObject *object)
 static void
 kl_session_class_init(KlSessionClass *klass)
 {
+    G_OBJECT_CLASS(klass)->dispose = kl_session_dispose;
     G_OBJECT_CLASS(klass)->finalize = kl_session_finalize;
     signals[CARD_CHANGED] = g_signal_new("card-changed", KL_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                          G_TYPE_NONE, 1, G_TYPE_UINT);
