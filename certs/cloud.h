@@ -34,12 +34,13 @@ gboolean kl_cloud_register(KlCloud *cloud, const KlCertificate *certificate, gbo
  * the policy is not there; PROVISIONED_BROKEN: the certificate is not. */
 gboolean kl_cloud_enroll(KlCloud *cloud, const KlIssueRequest *request, const char *id, KlOp *op, GError **error);
 
+/* Whether it is as a job left it: ACTIVE, with the policy and the unit's thing attached to it. Changes nothing.
+ * CLOUD_CONFLICT: it is not ACTIVE any more; PROVISIONED_BROKEN: it, or what was attached, is not there. */
+gboolean kl_cloud_check(KlCloud *cloud, const KlIssueRequest *request, const char *id, KlOp *op, GError **error);
+
 /* Sets it ACTIVE, and makes sure of it when the answer is lost. One that was revoked stays so: CLOUD_CONFLICT.
  * PROVISIONED_BROKEN: it is not there. */
 gboolean kl_cloud_activate(KlCloud *cloud, const char *id, KlOp *op, GError **error);
-
-/* Sets it REVOKED. One that is not there can't be used either. */
-gboolean kl_cloud_revoke(KlCloud *cloud, const char *id, KlOp *op, GError **error);
 
 /* Sets it INACTIVE, detaches its policies and things and deletes it. The thing stays, with its history, for the
  * certificate that comes next. Idempotent; CLOUD_TIMEOUT while AWS is still detaching. */
@@ -48,8 +49,9 @@ gboolean kl_cloud_withdraw(KlCloud *cloud, const char *id, KlOp *op, GError **er
 /* The host name of the account's data endpoint (iot:Data-ATS), asked for once. The caller frees it. */
 char *kl_cloud_endpoint(KlCloud *cloud, KlOp *op, GError **error);
 
-/* The INACTIVE certificates for a public key that were made since then (seconds since 1970, with ten minutes' slack for
- * the clocks; 0: ever), newest first: KlCertificate array without chains. */
+/* The INACTIVE certificates for a public key that were made by an attempt that was begun then: from since on for an
+ * hour (seconds since 1970, with ten minutes' slack for the clocks; 0: ever), newest first: KlCertificate array without
+ * chains. */
 GPtrArray *kl_cloud_find(KlCloud *cloud, const char *spki_sha256, gint64 since, KlOp *op, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlCloud, kl_cloud_free)

@@ -3,8 +3,13 @@
 
 #include "certs/cloud_internal.h"
 #include "certs/cloud_pem.h"
+#include "station/net/retry.h"
 
 #define IMEI_ATTRIBUTE "imei"
+
+/* How often what has just been made is looked for, with pauses of APPEARING_MS, doubled each time: 3.75 s in all. */
+#define APPEARING_TRIES 4
+#define APPEARING_MS 250
 
 /* An answer that says "there is one already" names it: is it this one? */
 static gboolean
@@ -14,6 +19,19 @@ is_known_already(const KlAwsAnswer *answer, const KlCertificate *certificate, GE
         g_strcmp0(kl_aws_answer_text(answer, "resourceId"), certificate->sha256) != 0)
         return FALSE;
     g_clear_error(failure);
+    return TRUE;
+}
+
+/* Whoever has stopped it, or whose time is up, learns that from the call that comes next. */
+gboolean
+kl_cloud_may_appear(const GError *failure, guint tried, KlOp *op)
+{
+    if (!g_error_matches(failure, KL_ERROR, KL_ERROR_CLOUD_MISSING) &&
+        !g_error_matches(failure, KL_ERROR, KL_ERROR_PROVISIONED_BROKEN))
+        return FALSE;
+    if (tried >= APPEARING_TRIES)
+        return FALSE;
+    kl_pause(op, (gint64)APPEARING_MS * 1000 << tried, NULL);
     return TRUE;
 }
 
@@ -156,13 +174,11 @@ stop_others(KlCloud *cloud, const char *path, const char *arn, KlOp *op, GError 
     return kl_cloud_list(cloud, &list, op, error);
 }
 
-gboolean
-kl_cloud_enroll(KlCloud *cloud, const KlIssueRequest *request, const char *id, KlOp *op, GError **error)
+static gboolean
+bind_certificate(KlCloud *cloud, const KlIssueRequest *request, const char *id, KlOp *op, GError **error)
 {
     const KlUnit *unit = request->unit;
     const char *policy = kl_cloud_policy(cloud) != NULL ? kl_cloud_policy(cloud) : request->profile->policy;
-    if (!kl_cloud_check_thing(unit, error))
-        return FALSE;
     g_autofree char *arn = kl_cloud_arn(cloud, id, op, error);
     if (arn == NULL)
         return kl_cloud_blame_unit(id, error);
@@ -170,4 +186,20 @@ kl_cloud_enroll(KlCloud *cloud, const KlIssueRequest *request, const char *id, K
     g_autofree char *principals = kl_uri_path("things", unit->device_id, "principals", NULL);
     return attach_policy(cloud, policy, id, arn, op, error) && create_thing(cloud, thing, unit, op, error) &&
            attach_thing(cloud, principals, arn, op, error) && stop_others(cloud, principals, arn, op, error);
+}
+
+gboolean
+kl_cloud_enroll(KlCloud *cloud, const KlIssueRequest *request, const char *id, KlOp *op, GError **error)
+{
+    if (!kl_cloud_check_thing(request->unit, error))
+        return FALSE;
+    for (guint tried = 0;; tried++) {
+        g_autoptr(GError) failure = NULL;
+        if (bind_certificate(cloud, request, id, op, &failure))
+            return TRUE;
+        if (!kl_cloud_may_appear(failure, tried, op)) {
+            g_propagate_error(error, g_steal_pointer(&failure));
+            return FALSE;
+        }
+    }
 }

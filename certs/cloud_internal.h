@@ -56,6 +56,10 @@ gboolean kl_cloud_blame_unit(const char *id, GError **error);
 /* FALSE with PROVISIONED_BROKEN when the certificate is not in AWS, or when that can't be known. */
 gboolean kl_cloud_is_there(KlCloud *cloud, const char *id, KlOp *op, GError **error);
 
+/* AWS IoT answers from several places, and one of them may not know yet what another has made (a certificate, a thing):
+ * after so many tries (0, 1 ...) that found something missing, waits and returns TRUE when it is worth another. */
+gboolean kl_cloud_may_appear(const GError *failure, guint tried, KlOp *op);
+
 /* A failure that an absence counts as, cleared; TRUE when it was one. */
 gboolean kl_cloud_forgive(GError **failure, KlErrorCode code);
 

@@ -41,10 +41,25 @@ kl_cloud_set_status(KlCloud *cloud, const char *id, const char *status, KlOp *op
     return kl_cloud_call(cloud, &call, op, &answer, error);
 }
 
+/* The status of a certificate that was enrolled just now. */
+static char *
+status_of_new(KlCloud *cloud, const char *id, KlOp *op, GError **error)
+{
+    for (guint tried = 0;; tried++) {
+        g_autoptr(GError) failure = NULL;
+        char *status = kl_cloud_status(cloud, id, op, &failure);
+        if (status != NULL || !kl_cloud_may_appear(failure, tried, op)) {
+            if (status == NULL)
+                g_propagate_error(error, g_steal_pointer(&failure));
+            return status;
+        }
+    }
+}
+
 gboolean
 kl_cloud_activate(KlCloud *cloud, const char *id, KlOp *op, GError **error)
 {
-    g_autofree char *before = kl_cloud_status(cloud, id, op, error);
+    g_autofree char *before = status_of_new(cloud, id, op, error);
     if (before == NULL)
         return kl_cloud_blame_unit(id, error);
     if (strcmp(before, "ACTIVE") == 0)
@@ -73,14 +88,6 @@ done_or_missing(gboolean done, GError *failure, GError **error)
         return TRUE;
     g_propagate_error(error, failure);
     return FALSE;
-}
-
-gboolean
-kl_cloud_revoke(KlCloud *cloud, const char *id, KlOp *op, GError **error)
-{
-    GError *failure = NULL;
-    gboolean done = kl_cloud_set_status(cloud, id, "REVOKED", op, &failure);
-    return done_or_missing(done, failure, error);
 }
 
 typedef struct {

@@ -59,6 +59,7 @@ iot_issue(KlSigner *base, const KlIssueRequest *request, KlOp *op, GError **erro
         return NULL;
     /* Saves asking for it; without it nothing is lost. */
     kl_cloud_learn_arn(signer->cloud.cloud, kl_aws_answer_text(&answer, "certificateArn"), certificate->sha256, NULL);
+    kl_certificate_add_place(certificate, KL_PLACE_IOT);
     return g_steal_pointer(&certificate);
 }
 
@@ -93,6 +94,7 @@ iot_lookup(KlSigner *base, const KlIssueRequest *request, KlCertificate **found,
         return TRUE;
     *found = kl_certificate_copy(g_ptr_array_index(matches, 0));
     (*found)->chain_pem = g_strdup(signer->chain_pem);
+    kl_certificate_add_place(*found, KL_PLACE_IOT);
     return TRUE;
 }
 
@@ -116,11 +118,10 @@ static const KlSignerClass klass = {
     .self_test = iot_self_test,
     .issue = iot_issue,
     .lookup = iot_lookup,
-    .revoke = kl_cloud_signer_revoke,
     .enroll = iot_enroll,
     .activate = kl_cloud_signer_activate,
+    .check = kl_cloud_signer_check,
     .endpoint = kl_cloud_signer_endpoint,
-    .withdraw = kl_cloud_signer_withdraw,
     .free = iot_free,
 };
 

@@ -36,12 +36,11 @@ typedef struct {
 } CaFacts;
 
 static gboolean
-call(PcaSigner *signer, KlAwsOperationId operation, JsonBuilder *builder, gboolean safe, KlOp *op, KlAwsAnswer *answer,
-     GError **error)
+call(PcaSigner *signer, KlAwsOperationId operation, JsonBuilder *builder, KlOp *op, KlAwsAnswer *answer, GError **error)
 {
     json_builder_end_object(builder);
     g_autoptr(JsonNode) body = json_builder_get_root(builder);
-    const KlAwsCall aws_call = {operation, NULL, NULL, NULL, body, safe};
+    const KlAwsCall aws_call = {.operation = operation, .body = body};
     return kl_aws_call(signer->aws, &aws_call, op, answer, error);
 }
 
@@ -82,7 +81,7 @@ kl_signer_pca_anchors(KlSigner *base, KlOp *op, GError **error)
         return anchors;
     g_autoptr(JsonBuilder) body = begin_body(signer);
     g_auto(KlAwsAnswer) answer = {0};
-    if (!call(signer, KL_AWS_PCA_GET_CA_CERTIFICATE, body, FALSE, op, &answer, error))
+    if (!call(signer, KL_AWS_PCA_GET_CA_CERTIFICATE, body, op, &answer, error))
         return NULL;
     anchors =
         join_pem(kl_aws_answer_text(&answer, "Certificate"), kl_aws_answer_text(&answer, "CertificateChain"), error);
@@ -138,45 +137,77 @@ add_validity(JsonBuilder *builder, const KlIssueRequest *request, gint64 ca_end)
     json_builder_end_object(builder);
 }
 
-/* Of the job and the key, not of the request's bytes: a unit may sign its request anew. */
+/* Of the job and the key, and of what came of an earlier request of theirs: one that the CA has failed at stays so
+ * under its token. */
 static char *
-make_token(const KlIssueRequest *request)
+make_token(const KlIssueRequest *request, const KlPcaNote *earlier)
 {
-    g_autofree char *text = g_strconcat(request->job, " ", request->csr->spki_sha256, NULL);
+    g_autofree char *text = g_strjoin(" ", request->job, request->csr->spki_sha256,
+                                      earlier->state == KL_PCA_FAILED ? earlier->text : NULL, NULL);
     char *token = kl_sha256_hex(text, strlen(text));
     token[TOKEN_LENGTH] = '\0';
     return token;
 }
 
-/* Asks for the certificate of a job and key, and notes under which ARN it is to be had. */
-static char *
-ask(PcaSigner *signer, const KlIssueRequest *request, KlOp *op, GError **error)
+static gboolean
+note(PcaSigner *signer, const KlIssueRequest *request, KlPcaState state, const char *text, GError **error)
+{
+    const KlPcaNote now = {state, (char *)text};
+    return kl_pca_note_write(signer->notes, request->csr->spki_sha256, request->job, &now, error);
+}
+
+/* The body of a request, which is kept before it is sent: whatever is sent again under its token is the same. */
+static JsonNode *
+make_request(PcaSigner *signer, const KlIssueRequest *request, KlOp *op, GError **error)
 {
     CaFacts facts = {0};
-    if (!read_ca(signer, request, &facts, op, error))
+    g_auto(KlPcaNote) earlier = {0};
+    if (!kl_pca_note_read(signer->notes, request->csr->spki_sha256, request->job, &earlier, error) ||
+        !read_ca(signer, request, &facts, op, error))
         return NULL;
     g_autofree char *pem = kl_cloud_request_pem(request->csr->der);
     g_autofree char *csr = g_base64_encode((const guchar *)pem, strlen(pem));
-    g_autofree char *token = make_token(request);
-    g_autoptr(JsonBuilder) body = begin_body(signer);
-    add_text(body, "Csr", csr);
-    add_text(body, "SigningAlgorithm", facts.algorithm);
-    add_text(body, "TemplateArn", signer->template_arn);
-    add_text(body, "IdempotencyToken", token);
-    add_validity(body, request, facts.not_after);
+    g_autofree char *token = make_token(request, &earlier);
+    g_autoptr(JsonBuilder) builder = begin_body(signer);
+    add_text(builder, "Csr", csr);
+    add_text(builder, "SigningAlgorithm", facts.algorithm);
+    add_text(builder, "TemplateArn", signer->template_arn);
+    add_text(builder, "IdempotencyToken", token);
+    add_validity(builder, request, facts.not_after);
+    json_builder_end_object(builder);
+    g_autoptr(JsonNode) body = json_builder_get_root(builder);
+    g_autofree char *text = json_to_string(body, FALSE);
+    return note(signer, request, KL_PCA_ASKED, text, error) ? g_steal_pointer(&body) : NULL;
+}
+
+/* A request that is refused for what it says was never taken: the next one says something else. */
+static gboolean
+is_unfit(const KlAwsAnswer *answer)
+{
+    static const char *const names[] = {"InvalidArgsException", "MalformedCSRException", "InvalidArnException",
+                                        "ValidationException", NULL};
+    return answer->error_name != NULL && g_strv_contains(names, answer->error_name);
+}
+
+/* Sends a request that was noted, and notes under which ARN its certificate is to be had. */
+static char *
+ask(PcaSigner *signer, const KlIssueRequest *request, JsonNode *body, KlOp *op, GError **error)
+{
+    const KlAwsCall issue = {.operation = KL_AWS_PCA_ISSUE_CERTIFICATE, .body = body, .safe = TRUE};
     KlOp within = *op; /* the token holds for a minute */
     within.deadline_us = kl_op_until(op, TOKEN_MS);
     g_auto(KlAwsAnswer) answer = {0};
-    if (!call(signer, KL_AWS_PCA_ISSUE_CERTIFICATE, body, TRUE, &within, &answer, error))
+    if (!kl_aws_call(signer->aws, &issue, &within, &answer, error)) {
+        if (is_unfit(&answer))
+            kl_pca_note_remove(signer->notes, request->csr->spki_sha256);
         return NULL;
+    }
     const char *arn = kl_aws_answer_text(&answer, "CertificateArn");
-    if (arn == NULL || !g_str_has_prefix(arn, "arn:")) {
+    if (arn == NULL || !g_str_has_prefix(arn, "arn:") || strchr(arn, '\n') != NULL) {
         kl_fail(error, KL_ERROR_CLOUD_IN_DOUBT, "AWS acm-pca IssueCertificate: the answer has no ARN");
         return NULL;
     }
-    if (!kl_pca_note_write(signer->notes, request->csr->spki_sha256, request->job, arn, error))
-        return NULL;
-    return g_strdup(arn);
+    return note(signer, request, KL_PCA_MADE, arn, error) ? g_strdup(arn) : NULL;
 }
 
 /* One attempt, and those that kl_aws_call() makes of it. FALSE without an error: the CA is still at it. */
@@ -186,7 +217,7 @@ try_fetch(PcaSigner *signer, const char *arn, KlOp *op, KlAwsAnswer *answer, GEr
     g_autoptr(JsonBuilder) body = begin_body(signer);
     add_text(body, "CertificateArn", arn);
     g_autoptr(GError) failure = NULL;
-    if (call(signer, KL_AWS_PCA_GET_CERTIFICATE, body, FALSE, op, answer, &failure))
+    if (call(signer, KL_AWS_PCA_GET_CERTIFICATE, body, op, answer, &failure))
         return TRUE;
     if (g_strcmp0(answer->error_name, "RequestInProgressException") != 0 ||
         !g_error_matches(failure, KL_ERROR, KL_ERROR_CLOUD_TIMEOUT))
@@ -195,16 +226,30 @@ try_fetch(PcaSigner *signer, const char *arn, KlOp *op, KlAwsAnswer *answer, GEr
 }
 
 static KlCertificate *
-fetch(PcaSigner *signer, const char *arn, KlOp *op, GError **error)
+take(PcaSigner *signer, const KlAwsAnswer *answer, GError **error)
+{
+    g_autofree char *chain = join_pem(kl_aws_answer_text(answer, "CertificateChain"), NULL, error);
+    KlCertificate *certificate =
+        chain != NULL ? kl_cloud_certificate(kl_aws_answer_text(answer, "Certificate"), chain, error) : NULL;
+    if (certificate != NULL)
+        kl_certificate_add_place(certificate, signer->ca_arn);
+    return certificate;
+}
+
+static KlCertificate *
+fetch(PcaSigner *signer, const KlIssueRequest *request, const char *arn, KlOp *op, GError **error)
 {
     gint64 until_us = op->deadline_us != 0 ? op->deadline_us : g_get_monotonic_time() + LONGEST_US;
     for (;;) {
         g_auto(KlAwsAnswer) answer = {0};
         g_autoptr(GError) failure = NULL;
-        if (try_fetch(signer, arn, op, &answer, &failure)) {
-            g_autofree char *chain = join_pem(kl_aws_answer_text(&answer, "CertificateChain"), NULL, error);
-            return chain != NULL ? kl_cloud_certificate(kl_aws_answer_text(&answer, "Certificate"), chain, error)
-                                 : NULL;
+        if (try_fetch(signer, arn, op, &answer, &failure))
+            return take(signer, &answer, error);
+        if (g_strcmp0(answer.error_name, "RequestFailedException") == 0) {
+            if (note(signer, request, KL_PCA_FAILED, arn, error))
+                kl_fail(error, KL_ERROR_CLOUD_UNAVAILABLE, "the private CA has made no certificate: %s",
+                        failure->message);
+            return NULL;
         }
         if (failure != NULL) {
             g_propagate_error(error, g_steal_pointer(&failure));
@@ -220,10 +265,10 @@ fetch(PcaSigner *signer, const char *arn, KlOp *op, GError **error)
 }
 
 static KlCertificate *
-ask_and_fetch(PcaSigner *signer, const KlIssueRequest *request, KlOp *op, GError **error)
+ask_and_fetch(PcaSigner *signer, const KlIssueRequest *request, JsonNode *body, KlOp *op, GError **error)
 {
-    g_autofree char *arn = ask(signer, request, op, error);
-    return arn != NULL ? fetch(signer, arn, op, error) : NULL;
+    g_autofree char *arn = body != NULL ? ask(signer, request, body, op, error) : NULL;
+    return arn != NULL ? fetch(signer, request, arn, op, error) : NULL;
 }
 
 static gboolean
@@ -235,39 +280,59 @@ pca_self_test(KlSigner *base, const KlProfile *profile, gint64 now, GError **err
 static KlCertificate *
 pca_issue(KlSigner *base, const KlIssueRequest *request, KlOp *op, GError **error)
 {
+    PcaSigner *signer = (PcaSigner *)base;
     if (!kl_cloud_check_subject(request->profile, error))
         return NULL;
-    return ask_and_fetch((PcaSigner *)base, request, op, error);
+    g_autoptr(JsonNode) body = make_request(signer, request, op, error);
+    return ask_and_fetch(signer, request, body, op, error);
+}
+
+/* Whether a note is about the CA that the station has now: what another one made would not pass its checks. */
+static gboolean
+is_of_this_ca(const PcaSigner *signer, const KlPcaNote *noted, JsonNode *body)
+{
+    if (noted->state == KL_PCA_MADE)
+        return g_str_has_prefix(noted->text, signer->ca_arn);
+    const char *ca =
+        body != NULL && JSON_NODE_HOLDS_OBJECT(body)
+            ? json_object_get_string_member_with_default(json_node_get_object(body), "CertificateAuthorityArn", NULL)
+            : NULL;
+    return g_strcmp0(ca, signer->ca_arn) == 0;
+}
+
+/* Goes on where the note says that the earlier attempt was. */
+static KlCertificate *
+go_on(PcaSigner *signer, const KlIssueRequest *request, const KlPcaNote *noted, KlOp *op, GError **error)
+{
+    g_autoptr(JsonNode) body = noted->state == KL_PCA_ASKED ? json_from_string(noted->text, NULL) : NULL;
+    if (!is_of_this_ca(signer, noted, body)) {
+        g_message("job %s had asked another private CA; that certificate is not looked for", request->job);
+        return NULL;
+    }
+    return body != NULL ? ask_and_fetch(signer, request, body, op, error)
+                        : fetch(signer, request, noted->text, op, error);
 }
 
 static gboolean
 pca_lookup(KlSigner *base, const KlIssueRequest *request, KlCertificate **found, KlOp *op, GError **error)
 {
     PcaSigner *signer = (PcaSigner *)base;
-    g_autofree char *arn = NULL;
-    *found = NULL;
-    if (!kl_pca_note_read(signer->notes, request->csr->spki_sha256, request->job, &arn, error))
-        return FALSE;
-    if (arn == NULL)
-        g_message("job %s left no certificate's name behind; the CA is asked again with its token", request->job);
-    *found = arn != NULL ? fetch(signer, arn, op, error) : ask_and_fetch(signer, request, op, error);
-    return *found != NULL;
-}
-
-/* The CA puts it on its list of revoked certificates. */
-static gboolean
-pca_revoke(KlSigner *base, const KlCertificate *certificate, GError **error)
-{
-    PcaSigner *signer = (PcaSigner *)base;
-    KlOp op = kl_cloud_signer_op();
-    g_autoptr(JsonBuilder) body = begin_body(signer);
-    add_text(body, "CertificateSerial", certificate->serial);
-    add_text(body, "RevocationReason", "UNSPECIFIED");
-    g_auto(KlAwsAnswer) answer = {0};
+    const char *key = request->csr->spki_sha256;
+    g_auto(KlPcaNote) noted = {0};
+    g_auto(KlPcaNote) after = {0};
     g_autoptr(GError) failure = NULL;
-    if (call(signer, KL_AWS_PCA_REVOKE_CERTIFICATE, body, FALSE, &op, &answer, &failure) ||
-        g_strcmp0(answer.error_name, "RequestAlreadyProcessedException") == 0)
+    *found = NULL;
+    if (!kl_pca_note_read(signer->notes, key, request->job, &noted, error))
+        return FALSE;
+    if (noted.state == KL_PCA_NONE || noted.state == KL_PCA_FAILED)
         return TRUE;
+    *found = go_on(signer, request, &noted, op, &failure);
+    if (failure == NULL)
+        return TRUE;
+    if (!kl_pca_note_read(signer->notes, key, request->job, &after, error))
+        return FALSE;
+    if (after.state == KL_PCA_FAILED)
+        return TRUE; /* there certainly is none */
     g_propagate_error(error, g_steal_pointer(&failure));
     return FALSE;
 }
@@ -297,7 +362,6 @@ static const KlSignerClass klass = {
     .self_test = pca_self_test,
     .issue = pca_issue,
     .lookup = pca_lookup,
-    .revoke = pca_revoke,
     .enroll = pca_enroll,
     .free = pca_free,
 };

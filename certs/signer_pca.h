@@ -3,11 +3,13 @@
  *
  * IssueCertificate answers with an ARN, and the certificate is fetched by that. Its IdempotencyToken is made of the job
  * and the key, so that repeating it within AWS's window (one to five minutes, by its documents) gives the same
- * certificate. The CA can't be asked for what it has issued; so the ARN is noted in a file before anything else, and
- * lookup() goes by the note. Without a note the answer was lost: lookup() then asks again with the earlier job's token,
- * and what it gets is either that certificate, or, after the window, a new one. The one that nobody has the name of
- * then exists in the CA's own database only: it was never installed, nor registered anywhere, and is for the same unit
- * and key. So at most one certificate a unit is in use, always. */
+ * certificate. The CA can't be asked for what it has issued; so the request is noted in a file before it is sent, and
+ * the ARN as soon as it is known, and lookup() goes by the note. Without one nothing was asked for. With a request
+ * alone the answer was lost: lookup() sends it once more, to the letter, and what it gets is either that certificate,
+ * or, after the window, a new one. The one that nobody has the name of then exists in the CA's own database only: it
+ * was never installed, nor registered anywhere, and is for the same unit and key. So at most one certificate a unit is
+ * in use, always. A request that the CA says it has failed at (RequestFailedException) left none, and the next one gets
+ * another token. */
 #pragma once
 
 #include "station/net/aws.h"

@@ -25,14 +25,22 @@ static KlCertificate *
 register_issue(KlSigner *base, const KlIssueRequest *request, KlOp *op, GError **error)
 {
     KlSigner *inner = inner_of(base);
-    return kl_cloud_check_thing(request->unit, error) ? inner->klass->issue(inner, request, op, error) : NULL;
+    KlCertificate *certificate =
+        kl_cloud_check_thing(request->unit, error) ? inner->klass->issue(inner, request, op, error) : NULL;
+    if (certificate != NULL)
+        kl_certificate_add_place(certificate, KL_PLACE_IOT);
+    return certificate;
 }
 
 static gboolean
 register_lookup(KlSigner *base, const KlIssueRequest *request, KlCertificate **found, KlOp *op, GError **error)
 {
     KlSigner *inner = inner_of(base);
-    return inner->klass->lookup(inner, request, found, op, error);
+    if (!inner->klass->lookup(inner, request, found, op, error))
+        return FALSE;
+    if (*found != NULL)
+        kl_certificate_add_place(*found, KL_PLACE_IOT);
+    return TRUE;
 }
 
 static gboolean
@@ -46,14 +54,6 @@ register_enroll(KlSigner *base, const KlIssueRequest *request, const KlCertifica
         return FALSE;
     return kl_cloud_register(cloud, certificate, signer->mode == KL_REGISTER_CA, op, error) &&
            kl_cloud_enroll(cloud, request, certificate->sha256, op, error);
-}
-
-/* First where units are let in; the CA's own list comes after. */
-static gboolean
-register_revoke(KlSigner *base, const KlCertificate *certificate, GError **error)
-{
-    KlSigner *inner = inner_of(base);
-    return kl_cloud_signer_revoke(base, certificate, error) && inner->klass->revoke(inner, certificate, error);
 }
 
 static void
@@ -70,11 +70,10 @@ static const KlSignerClass klass = {
     .self_test = register_self_test,
     .issue = register_issue,
     .lookup = register_lookup,
-    .revoke = register_revoke,
     .enroll = register_enroll,
     .activate = kl_cloud_signer_activate,
+    .check = kl_cloud_signer_check,
     .endpoint = kl_cloud_signer_endpoint,
-    .withdraw = kl_cloud_signer_withdraw,
     .free = register_free,
 };
 

@@ -27,6 +27,28 @@ check_owner(sqlite3 *db, const RegisterCall *call, GError **error)
     return TRUE;
 }
 
+/* First boot changes the row in the cloud, not here: one that begins anew is queued whatever it is here, once a job. */
+static gboolean
+must_queue_anew(sqlite3 *db, const RegisterCall *call, gint64 *must, GError **error)
+{
+    return kl_get_int(db, must, error,
+                      "SELECT " KL_STORE_PROVISIONED_ANEW " AND NOT EXISTS (SELECT 1 FROM outbox"
+                      " WHERE kind = 'registration' AND key = device_id AND run = ?2) FROM units WHERE device_id = ?1",
+                      kl_text(call->row->device), kl_text(call->job));
+}
+
+static gboolean
+queue_row(sqlite3 *db, const RegisterCall *call, gboolean changed, GError **error)
+{
+    gint64 anew = 0;
+    if (!call->queue)
+        return TRUE;
+    return must_queue_anew(db, call, &anew, error) &&
+           kl_store_queue_registration(db, call->row->device, call->job, changed || anew != 0, error);
+}
+
+/* A unit that has passed keeps its row, and so does one whose first boot has begun, unless a supervisor has it
+ * provisioned anew: with the same row its next first boot would look like an attack. */
 static gboolean
 do_registered(sqlite3 *db, gpointer data, GError **error)
 {
@@ -35,15 +57,17 @@ do_registered(sqlite3 *db, gpointer data, GError **error)
     return kl_store_require_job(db, call->job, call->imei, error) && check_owner(db, call, error) &&
            kl_run(db, error,
                   "INSERT INTO registration (device, registered, policy, firmware, parameters, version, connections)"
-                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (device) DO UPDATE SET policy = excluded.policy,"
-                  " firmware = excluded.firmware, parameters = excluded.parameters"
-                  " WHERE registered = 'false' AND version = 0 AND connections = 0"
-                  " AND (SELECT provisioned = 0 FROM units WHERE device_id = excluded.device)"
-                  " AND (policy, firmware, parameters) IS NOT (excluded.policy, excluded.firmware,"
-                  " excluded.parameters)",
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (device) DO UPDATE SET"
+                  " registered = excluded.registered, policy = excluded.policy, firmware = excluded.firmware,"
+                  " parameters = excluded.parameters, version = excluded.version, connections = excluded.connections"
+                  " WHERE EXISTS (SELECT 1 FROM units WHERE device_id = excluded.device AND provisioned = 0"
+                  " AND ((registered = 'false' AND version = 0 AND connections = 0) OR " KL_STORE_PROVISIONED_ANEW "))"
+                  " AND (registered, policy, registration.firmware, parameters, version, connections) IS NOT"
+                  " (excluded.registered, excluded.policy, excluded.firmware, excluded.parameters, excluded.version,"
+                  " excluded.connections)",
                   kl_text(r->device), kl_text(r->registered), kl_text(r->policy), kl_text(r->firmware),
                   kl_text(r->parameters), kl_int(r->version), kl_int(r->connections)) &&
-           (!call->queue || kl_store_queue_registration(db, r->device, call->job, sqlite3_changes(db) > 0, error));
+           queue_row(db, call, sqlite3_changes(db) > 0, error);
 }
 
 gboolean

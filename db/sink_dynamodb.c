@@ -56,84 +56,133 @@ put_item(DynamodbSink *sink, const char *table, const KlTableKey *key, JsonObjec
 
 /* --- registration rows --- */
 
+/* What the station may change of a unit's row. */
+static const char *const row_texts[] = {"policy", "firmware", "parameters"};
+
+/* A row to be put, and whether it begins anew: as it is for a unit that a supervisor has provisioned anew. */
+typedef struct {
+    JsonObject *item;
+    gboolean reset;
+} Registration;
+
 /* What the row that is there means for ours. */
 typedef enum {
     ROW_GONE,   /* it is there no more */
-    ROW_FINE,   /* it is ours, or ours has nothing to add to it */
-    ROW_OLDER,  /* the same unit's, from an earlier run, not used yet */
+    ROW_FINE,   /* it is ours, or newer, or ours has nothing to add to it */
+    ROW_OLDER,  /* the same unit's, from an earlier run, which ours may change */
+    ROW_USED,   /* the same unit's, and other than ours: first boot has begun with it */
     ROW_OTHERS, /* another unit's */
 } RowState;
 
+static gboolean
+same_texts(JsonObject *there, JsonObject *ours)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(row_texts); i++) {
+        if (g_strcmp0(kl_item_text(there, row_texts[i]), kl_item_text(ours, row_texts[i])) != 0)
+            return FALSE;
+    }
+    return TRUE;
+}
+
 static RowState
-compare(JsonObject *there, JsonObject *ours, const char **owner)
+compare(JsonObject *there, const Registration *ours)
 {
     guint64 there_queued = 0, our_queued = 0;
-    *owner = kl_item_text(there, KL_ROW_IMEI);
-    if (g_strcmp0(kl_item_text(there, KL_ROW_RUN), kl_item_text(ours, KL_ROW_RUN)) == 0)
-        return ROW_FINE;
-    if (g_strcmp0(*owner, kl_item_text(ours, KL_ROW_IMEI)) != 0)
+    if (g_strcmp0(kl_item_text(there, KL_ROW_IMEI), kl_item_text(ours->item, KL_ROW_IMEI)) != 0)
         return ROW_OTHERS;
+    if (g_strcmp0(kl_item_text(there, KL_ROW_RUN), kl_item_text(ours->item, KL_ROW_RUN)) == 0)
+        return ROW_FINE;
     kl_item_number(there, KL_ROW_QUEUED, &there_queued);
-    kl_item_number(ours, KL_ROW_QUEUED, &our_queued);
-    gboolean unused = g_strcmp0(kl_item_text(there, "registered"), "false") == 0;
-    return unused && there_queued < our_queued ? ROW_OLDER : ROW_FINE;
+    kl_item_number(ours->item, KL_ROW_QUEUED, &our_queued);
+    if (there_queued >= our_queued)
+        return ROW_FINE;
+    if (ours->reset || g_strcmp0(kl_item_text(there, "registered"), "false") == 0)
+        return ROW_OLDER;
+    return same_texts(there, ours->item) ? ROW_FINE : ROW_USED;
+}
+
+static gboolean
+fail_taken(const DynamodbSink *sink, JsonObject *there, JsonObject *ours, RowState state, GError **error)
+{
+    const char *device = kl_item_text(ours, kl_registration_key.hash), *owner = kl_item_text(there, KL_ROW_IMEI);
+    const char *station = kl_item_text(there, KL_ROW_STATION);
+    if (state == ROW_USED)
+        return kl_fail(error, KL_ERROR_CLOUD_CONFLICT,
+                       "device id %s in table %s has another policy, firmware or parameters, and first boot has begun "
+                       "with them: the unit has to be re-provisioned",
+                       device, sink->registration_table);
+    return kl_fail(error, KL_ERROR_DUPLICATE_DEVICE, "device id %s is in table %s already, %s%s, written by %s", device,
+                   sink->registration_table, owner != NULL ? "of unit " : "and does not say of which unit",
+                   owner != NULL ? owner : "", station != NULL ? station : "something else than a station");
 }
 
 /* Looks at the row of the same device id that is there. Consistently: it may be what our lost request made. */
 static gboolean
-look_at_row(DynamodbSink *sink, JsonObject *ours, RowState *state, KlOp *op, GError **error)
+look_at_row(DynamodbSink *sink, const Registration *ours, RowState *state, KlOp *op, GError **error)
 {
     g_autoptr(JsonObject) request = kl_dynamodb_request(sink->registration_table);
     JsonObject *key = json_object_new();
-    kl_item_set_text(key, kl_registration_key.hash, kl_item_text(ours, kl_registration_key.hash));
+    kl_item_set_text(key, kl_registration_key.hash, kl_item_text(ours->item, kl_registration_key.hash));
     json_object_set_object_member(request, "Key", key);
     json_object_set_boolean_member(request, "ConsistentRead", TRUE);
     g_auto(KlAwsAnswer) answer = {0};
     if (!kl_dynamodb_call(sink->aws, KL_AWS_DYNAMODB_GET_ITEM, request, TRUE, op, &answer, error))
         return FALSE;
     JsonObject *there = kl_dynamodb_object(&answer, "Item");
-    const char *owner = NULL;
-    *state = there != NULL ? compare(there, ours, &owner) : ROW_GONE;
-    if (*state != ROW_OTHERS)
+    *state = there != NULL ? compare(there, ours) : ROW_GONE;
+    if (*state != ROW_OTHERS && *state != ROW_USED)
         return TRUE;
-    return kl_fail(error, KL_ERROR_DUPLICATE_DEVICE, "device id %s is in table %s already, %s%s, written by %s",
-                   kl_item_text(ours, kl_registration_key.hash), sink->registration_table,
-                   owner != NULL ? "of unit " : "and does not say of which unit", owner != NULL ? owner : "",
-                   kl_item_text(there, KL_ROW_STATION) != NULL ? kl_item_text(there, KL_ROW_STATION)
-                                                               : "something else than a station");
+    return fail_taken(sink, there, ours->item, *state, error);
 }
 
-/* Brings the unit's row up to date, if that is still what look_at_row() saw; *changed otherwise. */
-static gboolean
-update_row(DynamodbSink *sink, JsonObject *ours, gboolean *changed, KlOp *op, GError **error)
+static void
+set_attribute(JsonObject *request, GString *update, JsonObject *item, const char *attribute, const char *short_name)
 {
-    static const char *const texts[] = {"policy", "firmware", "parameters", KL_ROW_RUN, KL_ROW_STATION};
-    static const char *const shorts[] = {"policy", "firmware", "parameters", "run", "station"};
-    g_autoptr(JsonObject) request = kl_dynamodb_request(sink->registration_table);
-    g_autoptr(GString) update = g_string_new("SET #queued = :queued");
-    JsonObject *values = kl_dynamodb_values(request);
+    g_autofree char *name = g_strdup_printf("#%s", short_name);
+    g_autofree char *value = g_strdup_printf(":%s", short_name);
+    g_string_append_printf(update, "%s %s = %s", update->len > 0 ? "," : "SET", name, value);
+    kl_dynamodb_name(request, name, attribute);
+    json_object_set_member(kl_dynamodb_values(request), value, json_node_copy(json_object_get_member(item, attribute)));
+}
+
+/* The request that brings the unit's row up to date, if that is still what look_at_row() saw. One that begins anew does
+ * so once: after it "queued" is its own. */
+static JsonObject *
+request_update(const DynamodbSink *sink, const Registration *ours)
+{
+    JsonObject *request = kl_dynamodb_request(sink->registration_table);
+    g_autoptr(GString) update = g_string_new(NULL);
     JsonObject *key = json_object_new();
-    guint64 queued = 0;
-    kl_item_set_text(key, kl_registration_key.hash, kl_item_text(ours, kl_registration_key.hash));
+    kl_item_set_text(key, kl_registration_key.hash, kl_item_text(ours->item, kl_registration_key.hash));
     json_object_set_object_member(request, "Key", key);
-    for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
-        g_autofree char *name = g_strdup_printf("#%s", shorts[i]);
-        g_autofree char *value = g_strdup_printf(":%s", shorts[i]);
-        g_string_append_printf(update, ", %s = %s", name, value);
-        kl_dynamodb_name(request, name, texts[i]);
-        kl_item_set_text(values, value, kl_item_text(ours, texts[i]));
+    for (guint i = 0; i < G_N_ELEMENTS(row_texts); i++)
+        set_attribute(request, update, ours->item, row_texts[i], row_texts[i]);
+    set_attribute(request, update, ours->item, KL_ROW_RUN, "run");
+    set_attribute(request, update, ours->item, KL_ROW_STATION, "station");
+    set_attribute(request, update, ours->item, KL_ROW_QUEUED, "queued");
+    if (ours->reset) {
+        set_attribute(request, update, ours->item, "registered", "registered");
+        set_attribute(request, update, ours->item, "version", "version");
+        set_attribute(request, update, ours->item, "connections", "connections");
+    } else {
+        kl_dynamodb_name(request, "#registered", "registered");
+        kl_item_set_text(kl_dynamodb_values(request), ":unused", "false");
     }
-    kl_item_number(ours, KL_ROW_QUEUED, &queued);
-    kl_dynamodb_name(request, "#queued", KL_ROW_QUEUED);
     kl_dynamodb_name(request, "#imei", KL_ROW_IMEI);
-    kl_dynamodb_name(request, "#registered", "registered");
-    kl_item_set_number(values, ":queued", (gint64)queued);
-    kl_item_set_text(values, ":imei", kl_item_text(ours, KL_ROW_IMEI));
-    kl_item_set_text(values, ":unused", "false");
+    kl_item_set_text(kl_dynamodb_values(request), ":imei", kl_item_text(ours->item, KL_ROW_IMEI));
     json_object_set_string_member(request, "UpdateExpression", update->str);
     json_object_set_string_member(request, "ConditionExpression",
-                                  "#imei = :imei AND #registered = :unused AND"
-                                  " (attribute_not_exists(#queued) OR #queued <= :queued)");
+                                  ours->reset ? "#imei = :imei AND (attribute_not_exists(#queued) OR #queued < :queued)"
+                                              : "#imei = :imei AND #registered = :unused AND"
+                                                " (attribute_not_exists(#queued) OR #queued <= :queued)");
+    return request;
+}
+
+/* Brings the unit's row up to date; *changed when it is no longer what look_at_row() saw. */
+static gboolean
+update_row(DynamodbSink *sink, const Registration *ours, gboolean *changed, KlOp *op, GError **error)
+{
+    g_autoptr(JsonObject) request = request_update(sink, ours);
     g_auto(KlAwsAnswer) answer = {0};
     GError *refusal = NULL;
     if (kl_dynamodb_call(sink->aws, KL_AWS_DYNAMODB_UPDATE_ITEM, request, TRUE, op, &answer, &refusal))
@@ -147,15 +196,15 @@ update_row(DynamodbSink *sink, JsonObject *ours, gboolean *changed, KlOp *op, GE
 
 /* One round; *settled when the table has the row. */
 static gboolean
-try_to_register(DynamodbSink *sink, JsonObject *item, gboolean *settled, KlOp *op, GError **error)
+try_to_register(DynamodbSink *sink, const Registration *ours, gboolean *settled, KlOp *op, GError **error)
 {
     gboolean taken = FALSE, changed = FALSE;
     RowState state = ROW_FINE;
-    if (!put_item(sink, sink->registration_table, &kl_registration_key, item, &taken, op, error))
+    if (!put_item(sink, sink->registration_table, &kl_registration_key, ours->item, &taken, op, error))
         return FALSE;
-    if (taken && !look_at_row(sink, item, &state, op, error))
+    if (taken && !look_at_row(sink, ours, &state, op, error))
         return FALSE;
-    if (state == ROW_OLDER && !update_row(sink, item, &changed, op, error))
+    if (state == ROW_OLDER && !update_row(sink, ours, &changed, op, error))
         return FALSE;
     *settled = state != ROW_GONE && !changed;
     return TRUE;
@@ -164,12 +213,14 @@ try_to_register(DynamodbSink *sink, JsonObject *item, gboolean *settled, KlOp *o
 static gboolean
 put_registration(DynamodbSink *sink, const KlOutboxRow *row, KlOp *op, GError **error)
 {
-    g_autoptr(JsonObject) item = kl_item_of_registration(row, sink->station, error);
+    Registration ours = {0};
+    g_autoptr(JsonObject) item = kl_item_of_registration(row, sink->station, &ours.reset, error);
     if (item == NULL)
         return FALSE;
+    ours.item = item;
     gboolean settled = FALSE;
     for (guint round = 0; !settled && round < ROUNDS; round++) {
-        if (!try_to_register(sink, item, &settled, op, error))
+        if (!try_to_register(sink, &ours, &settled, op, error))
             return FALSE;
     }
     return settled || kl_fail(error, KL_ERROR_CLOUD_IN_DOUBT, "the row of device id %s in table %s keeps changing",
@@ -251,6 +302,8 @@ passed_elsewhere(KlSink *base, const char *imei, KlPassedElsewhere **passed, KlO
     found->station = g_strdup(station != NULL ? station : "?");
     found->record = g_strdup(kl_item_text(item, "record"));
     found->operator_id = g_strdup(kl_item_text(item, "operator"));
+    found->device_id = g_strdup(kl_item_text(item, "device_id"));
+    found->certificate = g_strdup(kl_item_text(item, "certificate"));
     found->passed_us = kl_entry_time_us(entry);
     *passed = found;
     return TRUE;

@@ -48,7 +48,7 @@ take_field(JsonObject *item, JsonObject *body, guint field)
 }
 
 JsonObject *
-kl_item_of_registration(const KlOutboxRow *row, const char *station, GError **error)
+kl_item_of_registration(const KlOutboxRow *row, const char *station, gboolean *reset, GError **error)
 {
     g_autoptr(JsonNode) body = parse_body(row, error);
     if (body == NULL)
@@ -68,6 +68,8 @@ kl_item_of_registration(const KlOutboxRow *row, const char *station, GError **er
     kl_item_set_text(item, KL_ROW_STATION, station);
     kl_item_set_text(item, KL_ROW_RUN, row->run);
     kl_item_set_number(item, KL_ROW_QUEUED, row->queued_us);
+    JsonNode *anew = typed_member(json_node_get_object(body), "reset", G_TYPE_BOOLEAN);
+    *reset = anew != NULL && json_node_get_boolean(anew);
     return g_steal_pointer(&item);
 }
 

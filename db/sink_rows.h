@@ -16,8 +16,9 @@ G_BEGIN_DECLS
 /* How entries of the records table begin that tell of a PASS. */
 #define KL_ENTRY_PASS "PASS#"
 
-/* A registration row: the seven fields, each of its type, and ours. INTERNAL: the body is not one. */
-JsonObject *kl_item_of_registration(const KlOutboxRow *row, const char *station, GError **error);
+/* A registration row: the seven fields, each of its type, and ours. *reset: the unit is provisioned anew, so that its
+ * row begins anew, too. INTERNAL: the body is not one. */
+JsonObject *kl_item_of_registration(const KlOutboxRow *row, const char *station, gboolean *reset, GError **error);
 
 /* A record: its key, and all that the body holds. INTERNAL: the body is not one. */
 JsonObject *kl_item_of_record(const KlOutboxRow *row, GError **error);

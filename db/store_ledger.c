@@ -6,8 +6,9 @@
 /* The first columns of every query that reads certificates, in the order of read_certificate(). */
 #define CERTIFICATE_COLUMNS                                                                                            \
     "certificates.der, certificates.chain, certificates.sha256, certificates.spki_sha256, certificates.serial,"        \
-    " certificates.subject, certificates.issuer, certificates.not_before, certificates.not_after"
-#define N_CERTIFICATE_COLUMNS 9
+    " certificates.subject, certificates.issuer, certificates.not_before, certificates.not_after,"                     \
+    " certificates.places"
+#define N_CERTIFICATE_COLUMNS 10
 
 static gboolean
 is_sha256_of(const char *sha256, GBytes *der)
@@ -30,6 +31,7 @@ read_certificate(sqlite3_stmt *query, GError **error)
     certificate->issuer = kl_column_text(query, 6);
     certificate->not_before = sqlite3_column_int64(query, 7);
     certificate->not_after = sqlite3_column_int64(query, 8);
+    certificate->places = kl_column_text(query, 9);
     if (is_sha256_of(certificate->sha256, certificate->der))
         return g_steal_pointer(&certificate);
     kl_fail(error, KL_ERROR_STORE_CORRUPT, "certificate %s in the ledger does not have that hash", certificate->sha256);
@@ -97,7 +99,7 @@ supersede(sqlite3 *db, const IssuedCall *call, GError **error)
                        call->imei, live);
     return kl_run(db, error, "UPDATE certificates SET superseded_us = ?2, supersede_reason = ?3 WHERE sha256 = ?1",
                   kl_text(live), kl_int(g_get_real_time()), kl_text(call->supersede_reason)) &&
-           (!call->queue || kl_store_queue_cleanup(db, live, call->job, error));
+           kl_store_queue_cleanup(db, live, call->job, call->queue, error);
 }
 
 static gboolean
@@ -109,12 +111,12 @@ enter(sqlite3 *db, const IssuedCall *call, GError **error)
     return supersede(db, call, error) &&
            kl_run(db, error,
                   "INSERT INTO certificates (sha256, imei, spki_sha256, csr_sha256, job, serial, subject, issuer,"
-                  " not_before, not_after, der, chain, issued_us)"
-                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                  " not_before, not_after, der, chain, issued_us, places)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
                   kl_text(c->sha256), kl_text(call->imei), kl_text(c->spki_sha256), kl_text(call->csr_sha256),
                   kl_text(call->job), kl_text(c->serial), kl_text(c->subject), kl_text(c->issuer),
                   kl_int(c->not_before), kl_int(c->not_after), kl_bytes(c->der), kl_text(c->chain_pem),
-                  kl_int(g_get_real_time()));
+                  kl_int(g_get_real_time()), kl_text(c->places));
 }
 
 /* The job's row names the certificate at once, so that the record of a job that is broken off leads to it. */
@@ -158,7 +160,7 @@ do_revoke(sqlite3 *db, gpointer data, GError **error)
                   "UPDATE certificates SET revoked_us = ?2, revoke_reason = ?3"
                   " WHERE sha256 = ?1 AND revoked_us IS NULL",
                   kl_text(call->sha256), kl_int(g_get_real_time()), kl_text(call->reason)) &&
-           (!call->queue || sqlite3_changes(db) == 0 || kl_store_queue_cleanup(db, call->sha256, NULL, error));
+           (sqlite3_changes(db) == 0 || kl_store_queue_cleanup(db, call->sha256, NULL, call->queue, error));
 }
 
 gboolean

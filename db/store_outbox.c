@@ -66,6 +66,7 @@ read_first(sqlite3 *db, sqlite3_stmt *prepared, KlOutboxRow **row, GError **erro
 }
 
 typedef struct {
+    KlOutboxKind kind;
     gint64 now_us;
     gint64 next_us;
     KlOutboxRow *row;
@@ -75,18 +76,19 @@ static gboolean
 do_next(sqlite3 *db, gpointer data, GError **error)
 {
     NextCall *call = data;
+    const char *kind = kl_outbox_kind_name(call->kind);
     gint64 number = 0;
-    if (!kl_get_int(db, &number, error, KL_STORE_OUTBOX_DUE, kl_int(call->now_us)))
+    if (!kl_get_int(db, &number, error, KL_STORE_OUTBOX_DUE, kl_int(call->now_us), kl_text(kind)))
         return FALSE;
     if (number != 0)
         return read_first(db, kl_query(db, error, SELECT_ROWS "AND number = ?1", kl_int(number)), &call->row, error);
-    return kl_get_int(db, &call->next_us, error, KL_STORE_OUTBOX_NEXT_TURN, kl_int(G_MAXINT64));
+    return kl_get_int(db, &call->next_us, error, KL_STORE_OUTBOX_NEXT_TURN, kl_int(G_MAXINT64), kl_text(kind));
 }
 
 KlOutboxRow *
-kl_store_outbox_next(KlStore *store, gint64 now_us, gint64 *next_us, GError **error)
+kl_store_outbox_next(KlStore *store, KlOutboxKind kind, gint64 now_us, gint64 *next_us, GError **error)
 {
-    NextCall call = {.now_us = now_us};
+    NextCall call = {.kind = kind, .now_us = now_us};
     if (!kl_store_read(store, do_next, &call, error))
         return NULL;
     if (call.row == NULL && next_us != NULL)
@@ -162,6 +164,7 @@ do_counts(sqlite3 *db, gpointer data, GError **error)
     KlOutboxCounts *counts = data;
     gboolean found = FALSE;
 #define TOTAL(state) "(SELECT total FROM outbox_totals WHERE state = '" state "')"
+#define QUEUED(kind) "(SELECT count(*) FROM outbox WHERE kind = '" kind "' AND state = 'queued')"
     g_autoptr(sqlite3_stmt) query =
         kl_query_values(db, error,
                         "SELECT " TOTAL("queued") ", " TOTAL("parked") ", " TOTAL(
@@ -169,9 +172,11 @@ do_counts(sqlite3 *db, gpointer data, GError **error)
                                     " (SELECT queued_us FROM outbox WHERE state = 'queued' ORDER BY number LIMIT 1),"
                                     " (SELECT last_code FROM outbox INDEXED BY outbox_troubled WHERE state = 'queued' "
                                     "AND last_code IS NOT NULL"
-                                    " ORDER BY tried_us DESC, number DESC LIMIT 1)",
+                                    " ORDER BY tried_us DESC, number DESC LIMIT 1), " QUEUED(
+                                        "registration") ", " QUEUED("record") ", " QUEUED("cleanup"),
                         NULL, 0);
 #undef TOTAL
+#undef QUEUED
     if (query == NULL || !kl_next(db, query, &found, error))
         return FALSE;
     counts->queued = (guint)sqlite3_column_int64(query, 0);
@@ -179,6 +184,9 @@ do_counts(sqlite3 *db, gpointer data, GError **error)
     counts->sent = (guint)sqlite3_column_int64(query, 2);
     counts->oldest_us = sqlite3_column_int64(query, 3);
     counts->last_code = kl_column_text(query, 4);
+    counts->queued_of[KL_OUTBOX_REGISTRATION] = (guint)sqlite3_column_int64(query, 5);
+    counts->queued_of[KL_OUTBOX_RECORD] = (guint)sqlite3_column_int64(query, 6);
+    counts->queued_of[KL_OUTBOX_CLEANUP] = (guint)sqlite3_column_int64(query, 7);
     return TRUE;
 }
 

@@ -29,6 +29,12 @@ gboolean kl_store_next_number(sqlite3 *db, const char *purpose, const char *name
 /* The next number of the oldest leased block that has one left; 0 when none has. */
 gboolean kl_store_next_leased(sqlite3 *db, const char *sequence, gint64 *number, GError **error);
 
+/* Of a row of units: a supervisor has it provisioned anew, and it has not passed since. (Only a REPROVISION intent
+ * takes "provisioned" from a unit that has passed.) */
+#define KL_STORE_PROVISIONED_ANEW                                                                                      \
+    "(units.provisioned = 0 AND EXISTS (SELECT 1 FROM intents WHERE intents.imei = units.imei AND kind = "             \
+    "'REPROVISION'))"
+
 /* Puts the device's registration row into the outbox: when it has changed, or was never queued. */
 gboolean kl_store_queue_registration(sqlite3 *db, const char *device, const char *job, gboolean changed,
                                      GError **error);
@@ -36,16 +42,18 @@ gboolean kl_store_queue_registration(sqlite3 *db, const char *device, const char
 /* Puts the record of an ended job into the outbox, if it knows a unit. */
 gboolean kl_store_queue_record(sqlite3 *db, const char *job, GError **error);
 
-/* Puts a certificate that was superseded or revoked into the outbox. job: that did it; NULL: none did. */
-gboolean kl_store_queue_cleanup(sqlite3 *db, const char *certificate_sha256, const char *job, GError **error);
+/* Puts a certificate that was superseded or revoked into the outbox, when it is known elsewhere, or always. job: that
+ * did it; NULL: none did. */
+gboolean kl_store_queue_cleanup(sqlite3 *db, const char *certificate_sha256, const char *job, gboolean always,
+                                GError **error);
 
-/* The number of the oldest queued row that is due at ?1, NULL when none is; and when the next one's turn comes, else
- * ?1. Rows that have not failed yet are due at 0: the first of them is found without reading the others. */
+/* The number of the oldest queued row of kind ?2 that is due at ?1, NULL when none is; and when the next one's turn
+ * comes, else ?1. Rows that have not failed yet are due at 0: the first of them is found without reading the others. */
 #define KL_STORE_OUTBOX_DUE                                                                                            \
     "SELECT min(number) FROM"                                                                                          \
-    " (SELECT min(number) AS number FROM outbox WHERE state = 'queued' AND next_us = 0"                                \
-    " UNION ALL SELECT min(number) FROM outbox WHERE state = 'queued' AND next_us BETWEEN 1 AND ?1)"
-#define KL_STORE_OUTBOX_NEXT_TURN "SELECT coalesce(min(next_us), ?1) FROM outbox WHERE state = 'queued'"
+    " (SELECT min(number) AS number FROM outbox WHERE kind = ?2 AND state = 'queued' AND next_us = 0"                  \
+    " UNION ALL SELECT min(number) FROM outbox WHERE kind = ?2 AND state = 'queued' AND next_us BETWEEN 1 AND ?1)"
+#define KL_STORE_OUTBOX_NEXT_TURN "SELECT coalesce(min(next_us), ?1) FROM outbox WHERE kind = ?2 AND state = 'queued'"
 
 /* Closes the unit's open intent of that kind, if there is one. */
 gboolean kl_store_close_intent(sqlite3 *db, const char *imei, KlIntentKind kind, GError **error);
@@ -77,6 +85,8 @@ gboolean kl_store_key_made(KlStore *store, const char *job, const char *imei, co
                            const char *backend, GError **error);
 gboolean kl_store_issued(KlStore *store, const char *job, const char *imei, const char *csr_sha256,
                          const KlCertificate *certificate, const char *supersede_reason, GError **error);
+gboolean kl_store_replaces_elsewhere(KlStore *store, const char *job, const char *certificate_sha256,
+                                     const char *device_id, const char *reason, GError **error);
 gboolean kl_store_registered(KlStore *store, const char *job, const char *imei, const KlRegistration *row,
                              GError **error);
 gboolean kl_store_job_end(KlStore *store, const KlRecord *record, GError **error);
@@ -94,7 +104,7 @@ gboolean kl_store_set_setting(KlStore *store, const char *key, const char *value
 gboolean kl_store_add_act(KlStore *store, const KlAct *act, GError **error);
 GPtrArray *kl_store_acts(KlStore *store, guint limit, GError **error);
 gboolean kl_store_outbox_fill(KlStore *store, guint *count, GError **error);
-KlOutboxRow *kl_store_outbox_next(KlStore *store, gint64 now_us, gint64 *next_us, GError **error);
+KlOutboxRow *kl_store_outbox_next(KlStore *store, KlOutboxKind kind, gint64 now_us, gint64 *next_us, GError **error);
 gboolean kl_store_outbox_sent(KlStore *store, gint64 number, GError **error);
 gboolean kl_store_outbox_failed(KlStore *store, gint64 number, const char *code, const char *detail, gint64 next_us,
                                 GError **error);

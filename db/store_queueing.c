@@ -6,7 +6,8 @@
 
 #define REGISTRATION_BODY                                                                                              \
     "json_object('device', device, 'registered', registered, 'policy', policy, 'firmware', registration.firmware,"     \
-    " 'parameters', parameters, 'version', version, 'connections', connections, 'imei', units.imei)"
+    " 'parameters', parameters, 'version', version, 'connections', connections, 'imei', units.imei,"                   \
+    " 'reset', json(iif(" KL_STORE_PROVISIONED_ANEW ", 'true', 'false')))"
 
 #define RECORD_BODY                                                                                                    \
     "json_object('record', id, 'imei', jobs.imei, 'fsn', jobs.fsn, 'device_id', jobs.device_id, 'station', station,"   \
@@ -35,13 +36,14 @@ kl_store_queue_record(sqlite3 *db, const char *job, GError **error)
 }
 
 gboolean
-kl_store_queue_cleanup(sqlite3 *db, const char *certificate_sha256, const char *job, GError **error)
+kl_store_queue_cleanup(sqlite3 *db, const char *certificate_sha256, const char *job, gboolean always, GError **error)
 {
     return kl_run(db, error,
                   INSERT "SELECT 'cleanup', sha256, coalesce(?2, job), json_object('certificate', sha256,"
                          " 'device_id', device_id, 'reason', coalesce(revoke_reason, supersede_reason)), ?3"
-                         " FROM certificates JOIN units ON units.imei = certificates.imei WHERE sha256 = ?1",
-                  kl_text(certificate_sha256), kl_text(job), kl_int(g_get_real_time()));
+                         " FROM certificates JOIN units ON units.imei = certificates.imei"
+                         " WHERE sha256 = ?1 AND (?4 OR places <> '')",
+                  kl_text(certificate_sha256), kl_text(job), kl_int(g_get_real_time()), kl_int(always != 0));
 }
 
 /* The job that a row would have been queued by: the unit's last that passed, or else its last. */

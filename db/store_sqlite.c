@@ -113,6 +113,7 @@ static const KlStoreClass class = {
     .intent = kl_store_intent,
     .key_made = kl_store_key_made,
     .issued = kl_store_issued,
+    .replaces_elsewhere = kl_store_replaces_elsewhere,
     .registered = kl_store_registered,
     .job_end = kl_store_job_end,
     .interrupt_running = kl_store_interrupt_running,

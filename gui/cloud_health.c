@@ -2,6 +2,7 @@
 
 #include "gui/i18n.h"
 #include "station/error.h"
+#include "station/outbox_rules.h"
 
 /* A row that waits longer than this without an error is told. */
 #define LATE_US (10 * 60 * (gint64)G_USEC_PER_SEC)
@@ -21,18 +22,49 @@ add_line(KlCloudHealth *health, const char *line)
     health->details = before != NULL ? g_strdup_printf("%s\n%s", before, line) : g_strdup(line);
 }
 
-/* What holds everything up. */
+/* What is wrong, and what to do; what: the words before it, saying what waits for that, or NULL. */
 static void
-add_waiting(KlCloudHealth *health, const KlOutboxStatus *status)
+add_trouble(KlCloudHealth *health, const char *what, const char *name)
 {
-    int code = status->waiting_code != NULL ? kl_error_from_name(status->waiting_code) : -1;
+    int code = kl_error_from_name(name);
     if (code < 0)
         return;
+    const char *words = _(kl_error_words((KlErrorCode)code)), *remedy = _(kl_error_remedy((KlErrorCode)code));
     g_autofree char *line =
-        g_strdup_printf("%s %s", _(kl_error_words((KlErrorCode)code)), _(kl_error_remedy((KlErrorCode)code)));
+        what != NULL ? g_strjoin(" ", what, words, remedy, NULL) : g_strjoin(" ", words, remedy, NULL);
     gboolean station = kl_error_kind((KlErrorCode)code) == KL_ERROR_KIND_STATION;
     health->level = MAX(health->level, station ? KL_CHIP_BAD : KL_CHIP_WARN);
     add_line(health, line);
+}
+
+/* Whether the same was said of the kinds before. */
+static gboolean
+is_told(const KlOutboxStatus *status, guint kind)
+{
+    for (guint i = 0; i < kind; i++) {
+        if (g_strcmp0(status->waiting_codes[i], status->waiting_codes[kind]) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* What holds up rows. Trouble with the cloud as a whole is told once, all other of each kind of rows. */
+static void
+add_waiting(KlCloudHealth *health, const KlOutboxStatus *status)
+{
+    static const char *const what[KL_OUTBOX_KINDS] = {
+        [KL_OUTBOX_REGISTRATION] = N_("Registration rows wait:"),
+        [KL_OUTBOX_RECORD] = N_("Records wait:"),
+        [KL_OUTBOX_CLEANUP] = N_("Old certificates wait for their removal:"),
+    };
+    for (guint kind = 0; kind < KL_OUTBOX_KINDS; kind++) {
+        const char *name = status->waiting_codes[kind];
+        int code = kl_error_from_name(name);
+        if (code < 0 || !kl_outbox_cuts_off((KlErrorCode)code))
+            add_trouble(health, _(what[kind]), name);
+        else if (!is_told(status, kind))
+            add_trouble(health, NULL, name);
+    }
 }
 
 static void
@@ -57,15 +89,27 @@ add_queued(KlCloudHealth *health, const KlOutboxStatus *status, gint64 now_us)
     add_line(health, line);
 }
 
+static gboolean
+is_offline(const KlOutboxStatus *status)
+{
+    for (guint kind = 0; kind < KL_OUTBOX_KINDS; kind++) {
+        if (g_strcmp0(status->waiting_codes[kind], kl_error_name(KL_ERROR_NET_DOWN)) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static char *
 words_of(const KlCloudHealth *health, const KlOutboxStatus *status)
 {
     if (status->parked > 0)
         return g_strdup_printf(_("Cloud · %u parked"), status->parked);
-    if (g_strcmp0(status->waiting_code, kl_error_name(KL_ERROR_NET_DOWN)) == 0)
+    if (is_offline(status))
         return g_strdup_printf(_("Cloud offline · %u queued"), status->queued);
     if (status->queued > 0)
         return g_strdup_printf(_("Cloud · %u queued"), status->queued);
+    if (status->ids_code != NULL && health->level != KL_CHIP_OK)
+        return g_strdup(_("Cloud · no new ids"));
     return g_strdup(health->level == KL_CHIP_OK ? _("Cloud ready") : _("Cloud trouble"));
 }
 
@@ -84,8 +128,9 @@ kl_cloud_health_new(const KlOutboxStatus *status, gint64 now_us)
     add_waiting(health, status);
     if (status->queued > 0)
         add_queued(health, status, now_us);
-    if (health->details == NULL)
-        health->details = g_strdup(_("The cloud has every row."));
+    else if (status->parked == 0)
+        add_line(health, _("The cloud has every row."));
+    add_trouble(health, _("New device ids do not come:"), status->ids_code);
     health->words = words_of(health, status);
     return health;
 }

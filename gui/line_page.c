@@ -72,7 +72,9 @@ show_hint(KlLinePage *self)
     if (kl_session_operator(self->session) == NULL)
         hint = _("Scan your badge to sign on.");
     else if (!kl_session_unlocked(self->session))
-        hint = _("The CA is locked: unlock it before the first unit.");
+        hint = kl_session_locked_by(self->session) == KL_ERROR_PASSPHRASE_MISSING
+                   ? _("The CA is locked: unlock it before the first unit.")
+                   : _(kl_error_words(kl_session_locked_by(self->session)));
     else if (kl_session_batch(self->session) != NULL)
         hint = _("Armed: every unit that is plugged in starts by itself.");
     else if (hint == NULL)

@@ -7,6 +7,9 @@
 #include "gui/i18n.h"
 #include "gui/window.h"
 
+/* How long the program may wait for its station to be closed. */
+#define CLOSE_MS 10000
+
 static char *station_dir;
 static KlSession *session; /* NULL while no station is open */
 
@@ -43,11 +46,23 @@ unlocked(GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static void
+set_flag(gpointer flag)
+{
+    *(gboolean *)flag = TRUE;
+}
+
+/* The window vanishes at once, and the station sends its last rows. Whoever holds the session for longer is cut off,
+ * which loses nothing. */
+static void
 on_shutdown(GtkApplication *application, gpointer unused)
 {
-    if (session != NULL)
-        kl_session_close(session);
-    g_clear_object(&session);
+    static gboolean closed;
+    if (session == NULL)
+        return;
+    g_timeout_add_once(CLOSE_MS, set_flag, &closed);
+    kl_session_close_then(g_steal_pointer(&session), set_flag, &closed);
+    while (!closed)
+        g_main_context_iteration(NULL, TRUE);
 }
 
 static void open_station(GtkApplication *application, const char *dir);

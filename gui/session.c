@@ -37,36 +37,47 @@ kl_session_close(KlSession *session)
     session->signs = NULL;
 }
 
-/* Who waits for the end of a session. */
+/* What a session has to close in the end, and who waits for it. */
 typedef struct {
+    KlStation *station;
+    KlStore *reader, *statistics_reader;
     void (*then)(gpointer data);
     gpointer data;
-} Waiting;
+} KlSessionEnd;
+
+static void
+close_station(KlSessionEnd *end)
+{
+    g_clear_pointer(&end->reader, kl_store_free);
+    g_clear_pointer(&end->statistics_reader, kl_store_free);
+    g_clear_pointer(&end->station, kl_station_free);
+}
 
 static gboolean
 go_on(gpointer data)
 {
-    const Waiting *waiting = data;
-    waiting->then(waiting->data);
+    KlSessionEnd *end = data;
+    end->then(end->data);
     return G_SOURCE_REMOVE;
 }
 
-/* The last reference may go in any thread. */
-static void
-call_waiting(gpointer waiting)
+/* A station with a cloud may take seconds: it sends the last rows. */
+static gpointer
+close_in_thread(gpointer data)
 {
-    g_idle_add_full(G_PRIORITY_DEFAULT, go_on, waiting, g_free);
+    KlSessionEnd *end = data;
+    close_station(end);
+    kl_secret_thread_done();
+    g_idle_add_full(G_PRIORITY_DEFAULT, go_on, end, g_free);
+    return NULL;
 }
 
 void
 kl_session_close_then(KlSession *session, void (*then)(gpointer data), gpointer data)
 {
-    Waiting *waiting = g_new(Waiting, 1);
-    waiting->then = then;
-    waiting->data = data;
     kl_session_close(session);
-    /* An object's data goes after its finalizer, which closes the station. */
-    g_object_set_data_full(G_OBJECT(session), "kl-waiting", waiting, call_waiting);
+    session->then = then;
+    session->then_data = data;
     g_object_unref(session);
 }
 
@@ -84,10 +95,13 @@ static void
 kl_session_finalize(GObject *object)
 {
     KlSession *session = KL_SESSION(object);
+    KlSessionEnd end = {session->station, session->reader, session->statistics_reader, session->then,
+                        session->then_data};
     kl_session_close(session);
-    g_clear_pointer(&session->reader, kl_store_free);
-    g_clear_pointer(&session->statistics_reader, kl_store_free);
-    g_clear_pointer(&session->station, kl_station_free);
+    if (session->then != NULL)
+        g_thread_unref(g_thread_new("close", close_in_thread, g_memdup2(&end, sizeof end)));
+    else
+        close_station(&end);
     g_array_unref(session->cards);
     g_free(session->operator_id);
     g_free(session->work_order);
@@ -116,6 +130,7 @@ kl_session_init(KlSession *session)
     session->cards = g_array_new(FALSE, TRUE, sizeof(KlCardSlot));
     g_array_set_clear_func(session->cards, clear_slot);
     session->chosen = -1;
+    session->locked_by = KL_ERROR_PASSPHRASE_MISSING;
     session->since_us = g_get_real_time();
     session->signs = g_thread_pool_new(kl_session_keep_sign, session, 1, FALSE, NULL);
 }
@@ -201,11 +216,18 @@ kl_session_unlocked(KlSession *session)
     return session->unlocked;
 }
 
+KlErrorCode
+kl_session_locked_by(KlSession *session)
+{
+    return session->locked_by;
+}
+
 static void
 unlock_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancel)
 {
     GError *error = NULL;
-    gboolean ok = kl_station_unlock(KL_SESSION(source)->station, data, &error);
+    KlStation *station = KL_SESSION(source)->station;
+    gboolean ok = kl_station_unlock(station, data, &error) && kl_station_ready(station, &error);
     kl_secret_thread_done();
     if (ok)
         g_task_return_boolean(task, TRUE);
@@ -224,8 +246,14 @@ kl_session_unlock(KlSession *session, KlSecret *passphrase, GAsyncReadyCallback 
 gboolean
 kl_session_unlock_finish(KlSession *session, GAsyncResult *result, GError **error)
 {
-    if (!g_task_propagate_boolean(G_TASK(result), error))
+    g_autoptr(GError) failure = NULL;
+    if (!g_task_propagate_boolean(G_TASK(result), &failure)) {
+        gboolean known = kl_error_code(failure) == KL_ERROR_FIRMWARE_MISSING;
+        session->locked_by = known ? KL_ERROR_FIRMWARE_MISSING : KL_ERROR_PASSPHRASE_MISSING;
+        g_propagate_error(error, g_steal_pointer(&failure));
+        kl_session_tell_changed(session);
         return FALSE;
+    }
     session->unlocked = TRUE;
     kl_session_count(session);
     kl_session_tell_changed(session);
@@ -260,7 +288,7 @@ kl_session_start(KlSession *session, guint index, const char *label, const char 
     if (session->operator_id == NULL)
         return kl_fail(error, KL_ERROR_NOT_SIGNED_ON, "slot %s", card->slot);
     if (!session->unlocked || session->line == NULL)
-        return kl_fail(error, KL_ERROR_PASSPHRASE_MISSING, "slot %s", card->slot);
+        return kl_fail(error, kl_session_locked_by(session), "slot %s", card->slot);
     if (!kl_line_start(session->line, card->slot, &request, error))
         return FALSE;
     g_clear_pointer(&card->label, g_free);

@@ -63,7 +63,7 @@ KlSession *kl_session_new(const char *dir, GError **error);
 void kl_session_close(KlSession *session);
 
 /* The same, gives up the caller's reference, and calls then(data) in the main thread as soon as the station itself is
- * closed, so that it can be opened again. */
+ * closed, so that it can be opened again. The station closes in a thread: with a cloud it may take seconds. */
 void kl_session_close_then(KlSession *session, void (*then)(gpointer data), gpointer data);
 
 /* --- the station --- */
@@ -76,8 +76,10 @@ KlStore *kl_session_reader(KlSession *session);
 KlStore *kl_session_statistics_reader(KlSession *session);
 
 gboolean kl_session_unlocked(KlSession *session);
-/* Unlocks the CA in a thread (scrypt takes time). Finish with kl_session_unlock_finish. passphrase NULL: the configured
- * file. The secret is taken over and wiped. */
+/* While locked, why: FIRMWARE_MISSING when that was found when it was last unlocked, else PASSPHRASE_MISSING. */
+KlErrorCode kl_session_locked_by(KlSession *session);
+/* Unlocks the CA in a thread (scrypt takes time), and makes sure that the station is ready. Finish with
+ * kl_session_unlock_finish. passphrase NULL: the configured file. The secret is taken over and wiped. */
 void kl_session_unlock(KlSession *session, KlSecret *passphrase, GAsyncReadyCallback done, gpointer data);
 gboolean kl_session_unlock_finish(KlSession *session, GAsyncResult *result, GError **error);
 

@@ -42,7 +42,7 @@ kl_session_can_arm(KlSession *session, GError **error)
     if (session->operator_id == NULL)
         return kl_fail(error, KL_ERROR_NOT_SIGNED_ON, "arm the line");
     if (!session->unlocked || session->line == NULL)
-        return kl_fail(error, KL_ERROR_PASSPHRASE_MISSING, "arm the line");
+        return kl_fail(error, session->locked_by, "arm the line");
     if (session->batch != NULL)
         return kl_fail(error, KL_ERROR_STATION_BUSY, "the line is armed");
     return TRUE;

@@ -16,15 +16,19 @@ typedef struct {
 struct _KlSession {
     GObject parent_instance;
 
+    void (*then)(gpointer data); /* called once the station is closed; NULL: nobody waits for it */
+    gpointer then_data;
+
     KlStation *station;
     KlStore *reader;
     KlStore *statistics_reader;
     KlLine *line; /* NULL once closed */
     gboolean unlocked;
-    KlBatch *batch; /* NULL: not armed */
-    KlBus *bus;     /* NULL until asked for; of the station */
-    gint bus_told;  /* atomic: "bus-changed" is on its way */
-    GArray *cards;  /* KlCardSlot */
+    KlErrorCode locked_by; /* until then: what keeps the line from starting */
+    KlBatch *batch;        /* NULL: not armed */
+    KlBus *bus;            /* NULL until asked for; of the station */
+    gint bus_told;         /* atomic: "bus-changed" is on its way */
+    GArray *cards;         /* KlCardSlot */
     int chosen;
 
     char *operator_id;

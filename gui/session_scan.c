@@ -76,7 +76,11 @@ scan_label(KlSession *session, const char *label)
     if (session->operator_id == NULL)
         return said(FALSE, -1, N_("Scan your badge first."), label);
     if (!kl_session_unlocked(session))
-        return said(FALSE, -1, N_("The CA is locked: unlock it first."), label);
+        return said(FALSE, -1,
+                    kl_session_locked_by(session) == KL_ERROR_PASSPHRASE_MISSING
+                        ? N_("The CA is locked: unlock it first.")
+                        : kl_error_words(kl_session_locked_by(session)),
+                    label);
     if (index < 0)
         return said(FALSE, -1,
                     several ? N_("Several units wait: choose a slot, then scan %s again.")

@@ -65,7 +65,7 @@ can_start(KlSession *session, GError **error)
     if (kl_session_operator(session) == NULL)
         return kl_fail(error, KL_ERROR_NOT_SIGNED_ON, "nobody to record it for");
     if (!kl_session_unlocked(session))
-        return kl_fail(error, KL_ERROR_PASSPHRASE_MISSING, "the CA is locked");
+        return kl_fail(error, kl_session_locked_by(session), "the CA is locked");
     return TRUE;
 }
 

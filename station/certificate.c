@@ -28,6 +28,7 @@ kl_certificate_copy(const KlCertificate *certificate)
     copy->issuer = g_strdup(certificate->issuer);
     copy->not_before = certificate->not_before;
     copy->not_after = certificate->not_after;
+    copy->places = g_strdup(certificate->places);
     return copy;
 }
 
@@ -43,7 +44,17 @@ kl_certificate_free(KlCertificate *certificate)
     g_free(certificate->serial);
     g_free(certificate->subject);
     g_free(certificate->issuer);
+    g_free(certificate->places);
     g_free(certificate);
+}
+
+void
+kl_certificate_add_place(KlCertificate *certificate, const char *place)
+{
+    gboolean first = certificate->places == NULL || *certificate->places == '\0';
+    char *places = first ? g_strdup(place) : g_strconcat(certificate->places, " ", place, NULL);
+    g_free(certificate->places);
+    certificate->places = places;
 }
 
 char *

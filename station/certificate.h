@@ -25,7 +25,15 @@ typedef struct {
     char *issuer;      /* RFC 2253 */
     gint64 not_before; /* seconds since 1970, UTC */
     gint64 not_after;
+    char *places; /* where else it is known since it was issued, with blanks between: KL_PLACE_IOT, the ARN of the
+                     private CA that issued it; "": nowhere; NULL: that was not kept */
 } KlCertificate;
+
+/* AWS IoT Core, as one of a certificate's places. */
+#define KL_PLACE_IOT "iot"
+
+/* Adds a place. */
+void kl_certificate_add_place(KlCertificate *certificate, const char *place);
 
 KlCertificate *kl_certificate_copy(const KlCertificate *certificate);
 void kl_certificate_free(KlCertificate *certificate);

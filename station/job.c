@@ -23,6 +23,12 @@ kl_job_verifies_only(const KlJob *job)
     return job->record->already_provisioned;
 }
 
+gboolean
+kl_job_replaces(const KlJob *job)
+{
+    return job->record->reprovision_reason != NULL || job->state->reprovision_reason != NULL;
+}
+
 void
 kl_job_add_store_time(KlJob *job, gint64 us)
 {
@@ -236,6 +242,7 @@ clear_job(KlJob *job)
     if (job->claimed)
         kl_claims_drop(job->bench->claims, job->record->unit->imei, job->slot);
     g_clear_pointer(&job->state, kl_unit_state_free);
+    g_clear_pointer(&job->elsewhere, kl_passed_elsewhere_free);
     g_clear_pointer(&job->transcript, kl_transcript_free);
     g_clear_pointer(&job->csr, kl_csr_free);
     g_clear_pointer(&job->certificate, kl_certificate_free);

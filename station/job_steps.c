@@ -28,11 +28,12 @@ enrolls(const KlJob *job)
     return provisions(job) && (klass->enroll != NULL || klass->endpoint != NULL);
 }
 
-/* Units that were provisioned before, too: it does no harm, and heals what was broken off. */
+/* Of units that were provisioned before it is looked at only. */
 static gboolean
 activates(const KlJob *job)
 {
-    return job->bench->signer->klass->activate != NULL;
+    const KlSignerClass *klass = job->bench->signer->klass;
+    return kl_job_verifies_only(job) ? klass->check != NULL : klass->activate != NULL;
 }
 
 /* Time limits are for one attempt on a slow unit: a P-256 key takes the module up to some seconds, everything else is

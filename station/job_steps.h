@@ -39,7 +39,9 @@ struct KlJob {
     guint power_cycles;   /* how often its port was switched off and on, or was to be */
     gboolean claimed;     /* this slot works on the unit's IMEI */
     KlUnitState *state;
-    gboolean reprovision; /* key and certificate are being replaced */
+    KlPassedElsewhere *elsewhere; /* being replaced: what another station has passed it as, or NULL */
+    gboolean settled;             /* its id and what is to be done were decided */
+    gboolean reprovision;         /* key and certificate are being replaced */
     KlKeyPlan key_plan;
     KlKeyInfo key; /* what the module says it holds */
     KlCsr *csr;
@@ -115,11 +117,17 @@ KlCertificate *kl_job_issue(KlJob *job, const KlIssueRequest *request, KlOp *op,
 gboolean kl_job_enroll(KlJob *job, const KlIssueRequest *request, const KlCertificate *certificate, KlOp *op,
                        GError **error);
 gboolean kl_job_activate(KlJob *job, const KlCertificate *certificate, KlOp *op, GError **error);
+gboolean kl_job_check_signer(KlJob *job, const KlIssueRequest *request, const KlCertificate *certificate, KlOp *op,
+                             GError **error);
 char *kl_job_endpoint(KlJob *job, KlOp *op, GError **error);
 
-/* FALSE with PASSED_ELSEWHERE when another station has passed the unit that this one would work on; when that can't be
- * known, only where nothing passes without the cloud. In steps_cloud.c, as the next. */
+/* Before the unit gets an id: FALSE with PASSED_ELSEWHERE when another station has passed the unit that this one would
+ * work on; when that can't be known, only where nothing passes without the cloud. A unit that is replaced may have
+ * passed there: then job->elsewhere says as what; when that can't be known, it is FALSE also for a unit that would get
+ * its id of a sequence only now. CLOUD_CONFLICT: it has another id there. In steps_cloud.c, as the next two. */
 gboolean kl_job_check_elsewhere(KlJob *job, KlOp *op, GError **error);
+/* The certificate of job->elsewhere, if there is one, is to be cleaned up: this one takes its place. */
+gboolean kl_job_replace_elsewhere(KlJob *job, const KlCertificate *certificate, GError **error);
 /* Numbers have run out: waits a while for the outbox to lease some. IDS_EXHAUSTED. */
 gboolean kl_job_wait_for_ids(KlJob *job, KlOp *op, GError **error);
 
@@ -131,6 +139,10 @@ void kl_job_settle(KlJob *job);
 
 /* TRUE when the job only has to check what an earlier job did. */
 gboolean kl_job_verifies_only(const KlJob *job);
+
+/* TRUE when the unit's key and certificate are to be replaced: as a supervisor wants it, or wanted it in an earlier job
+ * that was broken off. Once the store was asked about the unit. */
+gboolean kl_job_replaces(const KlJob *job);
 
 /* The steps' work, in the order of a job. */
 gboolean kl_step_connect(KlJob *job, KlOp *op, GError **error);

@@ -1,6 +1,8 @@
 /* The outbox's thread: takes the oldest row whose time has come, sends it, and decides by the answer what becomes of it
- * and of those behind it. */
+ * and of those of its kind behind it. */
 #include "station/outbox.h"
+
+#include <string.h>
 
 #include "station/error.h"
 #include "station/outbox_private.h"
@@ -38,26 +40,28 @@ set_trouble(KlOutbox *outbox, const char **trouble, const char *code)
     pthread_mutex_unlock(&outbox->lock);
 }
 
-/* All rows wait. */
+/* The rows of that kind wait. */
 static void
-hold(KlOutbox *outbox, const GError *failure)
+hold(KlOutbox *outbox, KlOutboxKind kind, const GError *failure)
 {
-    outbox->tried_us = g_get_monotonic_time();
-    outbox->held_us = outbox->tried_us + pause_us(outbox, ++outbox->failures);
-    if (outbox->failures == 1)
-        g_message("the outbox waits: %s", failure->message);
-    set_trouble(outbox, &outbox->row_trouble, kl_error_name(kl_error_code(failure)));
+    KlOutboxLane *lane = &outbox->lanes[kind];
+    lane->tried_us = g_get_monotonic_time();
+    lane->held_us = lane->tried_us + pause_us(outbox, ++lane->failures);
+    if (lane->failures == 1)
+        g_message("the outbox: %s rows wait: %s", kl_outbox_kind_name(kind), failure->message);
+    set_trouble(outbox, &outbox->status.waiting_codes[kind], kl_error_name(kl_error_code(failure)));
     kl_outbox_hit(outbox, KL_OUTBOX_REST, "");
 }
 
-/* The cloud has taken, or judged, a row: nothing holds up the others. */
+/* The cloud has taken, or judged, a row: nothing holds up the others of its kind. */
 static void
-go_on(KlOutbox *outbox)
+go_on(KlOutbox *outbox, KlOutboxKind kind)
 {
-    if (outbox->failures > 0)
-        g_message("the outbox goes on");
-    outbox->failures = outbox->run = 0;
-    set_trouble(outbox, &outbox->row_trouble, NULL);
+    KlOutboxLane *lane = &outbox->lanes[kind];
+    if (lane->failures > 0)
+        g_message("the outbox: %s rows go on", kl_outbox_kind_name(kind));
+    lane->failures = lane->run = 0;
+    set_trouble(outbox, &outbox->status.waiting_codes[kind], NULL);
 }
 
 /* --- counting --- */
@@ -80,6 +84,7 @@ count(KlOutbox *outbox)
     outbox->status.queued = counts.queued;
     outbox->status.parked = counts.parked;
     outbox->status.oldest_us = counts.oldest_us;
+    memcpy(outbox->status.queued_of, counts.queued_of, sizeof counts.queued_of);
     pthread_mutex_unlock(&outbox->lock);
     if (outbox->options.changed != NULL)
         outbox->options.changed(outbox->options.changed_data);
@@ -116,7 +121,7 @@ keep_sent(KlOutbox *outbox, const KlOutboxRow *row, GError **error)
 {
     if (!STORE(outbox, outbox_sent, row->number, error))
         return FALSE;
-    go_on(outbox);
+    go_on(outbox, row->kind);
     kl_outbox_hit(outbox, (int)row->kind, row->key);
     return TRUE;
 }
@@ -151,9 +156,9 @@ keep_failure(KlOutbox *outbox, const KlOutboxRow *row, const GError *failure, GE
     if (!kept)
         return FALSE;
     if (!kl_outbox_suspicious(code))
-        go_on(outbox);
-    else if (++outbox->run >= KL_OUTBOX_RUN || fate == KL_OUTBOX_STAYS)
-        hold(outbox, failure);
+        go_on(outbox, row->kind);
+    else if (++outbox->lanes[row->kind].run >= KL_OUTBOX_RUN || fate == KL_OUTBOX_STAYS)
+        hold(outbox, row->kind, failure);
     return TRUE;
 }
 
@@ -180,28 +185,52 @@ send_row(KlOutbox *outbox, const KlOutboxRow *row)
     if (!sent)
         blame_cloud(&failure);
     if (!(sent ? keep_sent(outbox, row, &trouble) : keep_failure(outbox, row, failure, &trouble)))
-        hold(outbox, trouble);
+        hold(outbox, row->kind, trouble);
+}
+
+/* The kind's oldest row whose time has come; or NULL, and when to look again. */
+static KlOutboxRow *
+next_of_kind(KlOutbox *outbox, KlOutboxKind kind, gint64 now_us, gint64 *next_us)
+{
+    const KlOutboxLane *lane = &outbox->lanes[kind];
+    gint64 utc_us = g_get_real_time(), turn_us = G_MAXINT64;
+    g_autoptr(GError) error = NULL;
+    KlOutboxRow *row = NULL;
+    if (now_us >= lane->held_us) {
+        row = STORE(outbox, outbox_next, kind, utc_us, &turn_us, &error);
+        if (error != NULL)
+            hold(outbox, kind, error);
+        else if (row == NULL && turn_us == G_MAXINT64) /* nothing is queued that could be held up */
+            set_trouble(outbox, &outbox->status.waiting_codes[kind], NULL);
+    }
+    if (now_us < lane->held_us)
+        *next_us = lane->held_us;
+    else
+        *next_us = turn_us == G_MAXINT64 ? turn_us : now_us + MAX(turn_us - utc_us, 0);
+    return row;
 }
 
 static gint64
 send_next(KlOutbox *outbox)
 {
-    gint64 now_us = g_get_monotonic_time(), utc_us = g_get_real_time(), next_us = G_MAXINT64;
-    gint64 from_us = MAX(outbox->held_us, outbox->spaced_us);
-    g_autoptr(GError) error = NULL;
-    if (now_us < from_us)
-        return from_us;
-    g_autoptr(KlOutboxRow) row = STORE(outbox, outbox_next, utc_us, &next_us, &error);
-    if (row != NULL) {
-        send_row(outbox, row);
-    } else if (error != NULL) {
-        hold(outbox, error);
-    } else {
-        if (next_us == G_MAXINT64) /* nothing is queued that could be held up */
-            set_trouble(outbox, &outbox->row_trouble, NULL);
-        kl_outbox_hit(outbox, KL_OUTBOX_REST, "");
-        return next_us == G_MAXINT64 ? next_us : now_us + MAX(next_us - utc_us, 0);
+    gint64 now_us = g_get_monotonic_time(), next_us = G_MAXINT64;
+    g_autoptr(KlOutboxRow) oldest = NULL;
+    if (now_us < outbox->spaced_us)
+        return outbox->spaced_us;
+    for (int kind = 0; kind < KL_OUTBOX_KINDS; kind++) {
+        gint64 look_us = G_MAXINT64;
+        g_autoptr(KlOutboxRow) row = next_of_kind(outbox, (KlOutboxKind)kind, now_us, &look_us);
+        next_us = MIN(next_us, look_us);
+        if (row != NULL && (oldest == NULL || row->number < oldest->number)) {
+            g_clear_pointer(&oldest, kl_outbox_row_free);
+            oldest = g_steal_pointer(&row);
+        }
     }
+    if (oldest == NULL) {
+        kl_outbox_hit(outbox, KL_OUTBOX_REST, "");
+        return next_us;
+    }
+    send_row(outbox, oldest);
     return now_us;
 }
 
@@ -235,7 +264,7 @@ keep_stock(KlOutbox *outbox)
     }
     if (known && lease(outbox, &failure)) {
         outbox->lease_failures = 0;
-        set_trouble(outbox, &outbox->lease_trouble, NULL);
+        set_trouble(outbox, &outbox->status.ids_code, NULL);
         kl_outbox_hit(outbox, KL_OUTBOX_IDS, outbox->sequence);
         return now_us;
     }
@@ -244,7 +273,7 @@ keep_stock(KlOutbox *outbox)
     blame_cloud(&failure);
     outbox->lease_tried_us = now_us;
     outbox->lease_held_us = now_us + pause_us(outbox, ++outbox->lease_failures);
-    set_trouble(outbox, &outbox->lease_trouble, kl_error_name(kl_error_code(failure)));
+    set_trouble(outbox, &outbox->status.ids_code, kl_error_name(kl_error_code(failure)));
     return outbox->lease_held_us;
 }
 
@@ -255,7 +284,10 @@ static void
 hurry(KlOutbox *outbox)
 {
     gint64 shortest_us = (gint64)outbox->options.pause_ms * 1000;
-    outbox->held_us = MIN(outbox->held_us, outbox->tried_us + shortest_us);
+    for (guint kind = 0; kind < KL_OUTBOX_KINDS; kind++) {
+        KlOutboxLane *lane = &outbox->lanes[kind];
+        lane->held_us = MIN(lane->held_us, lane->tried_us + shortest_us);
+    }
     outbox->lease_held_us = MIN(outbox->lease_held_us, outbox->lease_tried_us + shortest_us);
     outbox->count_stale = TRUE;
     outbox->stock_stale = TRUE;

@@ -1,6 +1,7 @@
 /* The outbox at work: one thread that sends what the store has queued, oldest first, and goes on where it was after
- * any crash. A row that the cloud will never take is parked and holds nobody up; while the network is down, or the
- * account refuses everything, all rows wait. Safe from several threads. */
+ * any crash. A row that the cloud will never take is parked and holds nobody up; while something is missing that all
+ * rows of a kind need (the network, a permission, a table), that kind waits, and the other kinds go on if they can.
+ * Safe from several threads. */
 #pragma once
 
 #include "station/signer.h"
@@ -33,16 +34,22 @@ void kl_outbox_poke(KlOutbox *outbox);
 /* How things stand, from memory. */
 typedef struct {
     guint queued, parked;
-    gint64 oldest_us;         /* UTC; 0: nothing is queued */
-    const char *waiting_code; /* error name of what holds everything up now (NET_DOWN, CLOUD_DENIED ...), or NULL.
-                                 Static */
+    gint64 oldest_us; /* UTC; 0: nothing is queued */
+    guint queued_of[KL_OUTBOX_KINDS];
+    /* Error names (NET_DOWN, CLOUD_DENIED ...), or NULL. Static. */
+    const char *waiting_codes[KL_OUTBOX_KINDS]; /* what holds up all rows of that kind now */
+    const char *ids_code;                       /* why no numbers could be leased: no row waits for that */
 } KlOutboxStatus;
 
 KlOutboxStatus kl_outbox_status(KlOutbox *outbox);
 
-/* Whether a row that is queued now may arrive within wait_ms: nothing holds up all rows, and the ones before it take no
- * longer than that at the outbox's rate. */
-gboolean kl_outbox_prompt(KlOutbox *outbox, guint wait_ms);
+/* Whether a row of that kind that is queued now may arrive within wait_ms: nothing holds up its kind, and the ones
+ * before it take no longer than that at the outbox's rate. */
+gboolean kl_outbox_prompt(KlOutbox *outbox, KlOutboxKind kind, guint wait_ms);
+
+/* Whether asking the tables something may be answered. Not while rows for them find no network, no credentials or no
+ * answer; a table that takes no rows, or a service that says it has trouble, may still be read. */
+gboolean kl_outbox_answers(KlOutbox *outbox);
 
 /* What has become of a row that is waited for. */
 typedef enum { KL_ACK_SENT, KL_ACK_WAITING, KL_ACK_PARKED } KlAck;
@@ -55,8 +62,8 @@ int kl_outbox_wait(KlOutbox *outbox, KlOutboxKind kind, const char *key, guint w
  * STEP_TIMEOUT, STORE_*. */
 gboolean kl_outbox_wait_ids(KlOutbox *outbox, guint wait_ms, KlOp *op, GError **error);
 
-/* Before the station ends: waits until nothing is queued any more, at most wait_ms, and not at all while all rows are
- * held up. What is left then goes the next time. */
+/* Before the station ends: waits until nothing is queued any more but what is held up, at most wait_ms. What is left
+ * then goes the next time. */
 void kl_outbox_flush(KlOutbox *outbox, guint wait_ms);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlOutbox, kl_outbox_free)

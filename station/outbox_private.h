@@ -7,6 +7,14 @@
 
 G_BEGIN_DECLS
 
+/* How the rows of one kind fare. Times are monotonic. */
+typedef struct {
+    guint failures;  /* that made them wait, since the last success */
+    guint run;       /* suspicious failures, since the last success */
+    gint64 held_us;  /* none before that */
+    gint64 tried_us; /* the failure that holds them */
+} KlOutboxLane;
+
 struct KlOutbox {
     KlOutboxOptions options;
     char *sequence;
@@ -19,14 +27,10 @@ struct KlOutbox {
     gboolean stop, poked;
     GPtrArray *waiters; /* KlOutboxWaiter, on the stacks of those who wait */
     KlOutboxStatus status;
-    const char *row_trouble, *lease_trouble; /* error names; NULL: none */
 
     /* The thread's own. Times are monotonic. */
     GRand *rand;
-    guint failures;   /* that made all rows wait, since the last success */
-    guint run;        /* suspicious failures, since the last success */
-    gint64 held_us;   /* no row before that */
-    gint64 tried_us;  /* the failure that holds them */
+    KlOutboxLane lanes[KL_OUTBOX_KINDS];
     gint64 spaced_us; /* no row before that, by the rate */
     gboolean count_stale;
     gint64 counted_us;
@@ -36,7 +40,7 @@ struct KlOutbox {
 };
 
 /* Somebody who waits for a row of that kind and key, or with kind KL_OUTBOX_IDS for leased numbers, or with kind
- * KL_OUTBOX_REST (key "") for an empty queue or one that is held up. */
+ * KL_OUTBOX_REST (key "") for a queue in which nothing is left but what is held up. */
 typedef struct {
     int kind;
     const char *key;

@@ -24,6 +24,13 @@ kl_outbox_fate(KlOutboxKind kind, KlErrorCode code)
 }
 
 gboolean
+kl_outbox_cuts_off(KlErrorCode code)
+{
+    return code == KL_ERROR_NET_DOWN || code == KL_ERROR_CLOUD_UNTRUSTED || code == KL_ERROR_CLOUD_CREDENTIALS ||
+           code == KL_ERROR_CLOUD_CLOCK;
+}
+
+gboolean
 kl_outbox_suspicious(KlErrorCode code)
 {
     return kl_error_kind(code) != KL_ERROR_KIND_UNIT;

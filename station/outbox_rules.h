@@ -7,18 +7,22 @@
 G_BEGIN_DECLS
 
 typedef enum {
-    KL_OUTBOX_STAYS, /* the trouble is not the row's: it stays the first, and all wait */
+    KL_OUTBOX_STAYS, /* the trouble is not the row's: it stays the first of its kind, and all of its kind wait */
     KL_OUTBOX_LATER, /* it may be the row's: others go before it */
     KL_OUTBOX_PARK,  /* it is the row's */
 } KlOutboxFate;
 
 KlOutboxFate kl_outbox_fate(KlOutboxKind kind, KlErrorCode code);
 
+/* Whether the trouble is with the cloud as a whole (the network, who the station is), so that nothing else gets through
+ * either; all other trouble may be with one table, one service or one permission. */
+gboolean kl_outbox_cuts_off(KlErrorCode code);
+
 /* Whether the failure makes a run with others of its sort, which looks like trouble of everybody's rather than of so
  * many rows. */
 gboolean kl_outbox_suspicious(KlErrorCode code);
 
-/* So many suspicious failures with no success between them: the rows wait, too. */
+/* So many suspicious failures at rows of one kind with no success between them: that kind waits, too. */
 #define KL_OUTBOX_RUN 3
 
 /* The pause after so many failures (from 1), in microseconds: from half of pause_ms * 2^(failures - 1) up to the whole;

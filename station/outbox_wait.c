@@ -4,6 +4,7 @@
 
 #include "station/error.h"
 #include "station/outbox_private.h"
+#include "station/outbox_rules.h"
 
 static void
 init_cond(pthread_cond_t *cond)
@@ -81,20 +82,32 @@ kl_outbox_status(KlOutbox *outbox)
 {
     pthread_mutex_lock(&outbox->lock);
     KlOutboxStatus status = outbox->status;
-    status.waiting_code = outbox->row_trouble != NULL ? outbox->row_trouble : outbox->lease_trouble;
     pthread_mutex_unlock(&outbox->lock);
     return status;
 }
 
 gboolean
-kl_outbox_prompt(KlOutbox *outbox, guint wait_ms)
+kl_outbox_prompt(KlOutbox *outbox, KlOutboxKind kind, guint wait_ms)
 {
+    const KlOutboxStatus status = kl_outbox_status(outbox);
     guint rate = outbox->options.per_second;
-    pthread_mutex_lock(&outbox->lock);
-    gboolean prompt =
-        outbox->row_trouble == NULL && (rate == 0 || (guint64)outbox->status.queued * 1000 / rate <= wait_ms);
-    pthread_mutex_unlock(&outbox->lock);
-    return prompt;
+    guint64 before = 0;
+    for (guint i = 0; i < KL_OUTBOX_KINDS; i++)
+        before += status.waiting_codes[i] == NULL ? status.queued_of[i] : 0;
+    return status.waiting_codes[kind] == NULL && (rate == 0 || before * 1000 / rate <= wait_ms);
+}
+
+gboolean
+kl_outbox_answers(KlOutbox *outbox)
+{
+    static const KlOutboxKind kinds[] = {KL_OUTBOX_REGISTRATION, KL_OUTBOX_RECORD};
+    const KlOutboxStatus status = kl_outbox_status(outbox);
+    for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        int code = kl_error_from_name(status.waiting_codes[kinds[i]]);
+        if (code >= 0 && (code == KL_ERROR_CLOUD_TIMEOUT || kl_outbox_cuts_off((KlErrorCode)code)))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 /* On the thread of whoever cancels. */
@@ -205,7 +218,7 @@ kl_outbox_wait_ids(KlOutbox *outbox, guint wait_ms, KlOp *op, GError **error)
                      : wait_for(outbox, KL_OUTBOX_IDS, outbox->sequence, look_at_stock, wait_ms, op, error);
     if (answer != KL_ACK_WAITING)
         return answer == KL_ACK_SENT;
-    const char *why = kl_outbox_status(outbox).waiting_code;
+    const char *why = kl_outbox_status(outbox).ids_code;
     return kl_fail(error, KL_ERROR_IDS_EXHAUSTED, "no numbers could be leased: %s",
                    why != NULL ? why : "no answer yet");
 }
@@ -214,10 +227,18 @@ static int
 look_at_rest(KlOutbox *outbox, const KlOutboxWaiter *waiter, GError **error)
 {
     KlStore *store = outbox->options.store;
-    g_auto(KlOutboxCounts) counts = {0};
-    if (!kl_outbox_prompt(outbox, G_MAXUINT) || !store->klass->outbox_counts(store, &counts, error))
-        return -1;
-    return counts.queued == 0 ? KL_ACK_SENT : KL_ACK_WAITING;
+    const KlOutboxStatus status = kl_outbox_status(outbox);
+    for (int kind = 0; kind < KL_OUTBOX_KINDS; kind++) {
+        g_autoptr(GError) failure = NULL;
+        if (status.waiting_codes[kind] != NULL)
+            continue;
+        g_autoptr(KlOutboxRow) row = store->klass->outbox_next(store, (KlOutboxKind)kind, G_MAXINT64, NULL, &failure);
+        if (row != NULL)
+            return KL_ACK_WAITING;
+        if (failure != NULL)
+            return -1;
+    }
+    return KL_ACK_SENT;
 }
 
 void

@@ -14,6 +14,7 @@ kl_profile_free(KlProfile *profile)
     g_strfreev(profile->models);
     g_strfreev(profile->firmware);
     g_free(profile->id_pattern);
+    g_free(profile->id_sequence);
     g_free(profile->label_pattern);
     g_free(profile->key_slot);
     g_strfreev(profile->key_backends);

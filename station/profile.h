@@ -27,8 +27,10 @@ typedef struct {
                               come back before it counts as pulled out */
 
     /* [id] */
-    KlIdRule id_rule;        /* rule=fsn|imei|label|sequence, default fsn */
-    char *id_pattern;        /* pattern=, required with sequence, else refused: one %u or %0Nu, "FX30-%06u" */
+    KlIdRule id_rule;  /* rule=fsn|imei|label|sequence, default fsn */
+    char *id_pattern;  /* pattern=, required with sequence, else refused: one %u or %0Nu, "FX30-%06u" */
+    char *id_sequence; /* with sequence: the pattern without its width, "FX30-%u": what products have in common whose
+                          ids could be the same, and so the name of the numbers that stations lease; else NULL */
     KlLabelRule label_rule;  /* label=none|any|imei|fsn|device_id, default any */
     gboolean label_required; /* label-required=true|false, default false; always TRUE with rule=label */
     char *label_pattern; /* label-pattern=, a Perl-like regular expression that the whole scan must match, or NULL */

@@ -181,6 +181,16 @@ pattern_valid(const char *pattern)
            before + after + NUMBER_DIGITS_MAX <= DEVICE_ID_MAX;
 }
 
+/* However wide it is written, another number is another id, and the same one may be the same id. */
+static char *
+without_width(const char *pattern)
+{
+    const char *percent = strchr(pattern, '%');
+    guint digits;
+    return g_strdup_printf("%.*s%%u%s", (int)(percent - pattern), pattern,
+                           percent + conversion_length(percent, &digits));
+}
+
 static gboolean
 read_id_pattern(KlProfile *profile, const Reader *reader)
 {
@@ -188,8 +198,10 @@ read_id_pattern(KlProfile *profile, const Reader *reader)
     if (profile->id_rule != KL_ID_SEQUENCE)
         return profile->id_pattern == NULL ||
                kl_keyfile_fail(AT(reader, "id", "pattern"), "allowed with rule=sequence only");
-    if (profile->id_pattern != NULL && pattern_valid(profile->id_pattern))
+    if (profile->id_pattern != NULL && pattern_valid(profile->id_pattern)) {
+        profile->id_sequence = without_width(profile->id_pattern);
         return TRUE;
+    }
     return kl_keyfile_fail(AT(reader, "id", "pattern"),
                            "rule=sequence needs one %%u or %%0Nu; allowed around it: up to %d of A-Z a-z 0-9 _ - . :",
                            DEVICE_ID_MAX - NUMBER_DIGITS_MAX);

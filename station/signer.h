@@ -34,9 +34,6 @@ typedef struct {
     gboolean (*lookup)(KlSigner *signer, const KlIssueRequest *request, KlCertificate **found, KlOp *op,
                        GError **error);
 
-    /* Tells the back end that a certificate is no longer valid. The ledger is changed by the caller. Idempotent. */
-    gboolean (*revoke)(KlSigner *signer, const KlCertificate *certificate, GError **error);
-
     /* --- what only a signer with a cloud behind it has; all NULL otherwise --- */
 
     /* Makes the issued certificate known to the cloud and binds it to the unit's thing and policy, not yet active where
@@ -48,12 +45,20 @@ typedef struct {
     /* Lets the certificate be used: after the unit has proved that it holds its key. Idempotent. */
     gboolean (*activate)(KlSigner *signer, const KlCertificate *certificate, KlOp *op, GError **error);
 
+    /* Whether the certificate of a unit that passed earlier may be used still, and is bound as enroll() does it.
+     * Changes nothing: what a person has switched off stays so. */
+    gboolean (*check)(KlSigner *signer, const KlIssueRequest *request, const KlCertificate *certificate, KlOp *op,
+                      GError **error);
+
     /* The host name of the broker that units talk to, asked for once and kept. The caller frees it. */
     char *(*endpoint)(KlSigner *signer, KlOp *op, GError **error);
 
-    /* Takes a certificate that is not wanted any more out of the cloud: inactive, detached from everything, deleted;
-     * device_id names its thing (or NULL). Idempotent; one that is not there is taken out already. Detaching takes the
-     * cloud seconds: an error of the RETRY kind means "call again". */
+    /* Takes a certificate that is not wanted any more out of the cloud, wherever it is known there: inactive, detached
+     * from everything, deleted, revoked at the private CA that made it; device_id names its thing (or NULL).
+     * Idempotent; one that is not there is taken out already. Detaching takes the cloud seconds: an error of the RETRY
+     * kind means "call again". Where a certificate has to be taken out is a matter of the signer that the station had
+     * when it was made, not of the one that it has now: only the outbox's cleaner (station/station_cleaner.h) has this.
+     */
     gboolean (*withdraw)(KlSigner *signer, const char *certificate_sha256, const char *device_id, KlOp *op,
                          GError **error);
 
@@ -62,7 +67,7 @@ typedef struct {
 
 struct KlSigner {
     const KlSignerClass *klass;
-    guint parallel; /* how many calls it works on at once; 0: any number. Who calls, sees to it */
+    guint parallel; /* how many self_test() and issue() it works on at once; 0: any number. Who calls, sees to it */
 };
 
 G_END_DECLS

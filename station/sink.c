@@ -62,5 +62,7 @@ kl_passed_elsewhere_free(KlPassedElsewhere *passed)
     g_free(passed->station);
     g_free(passed->record);
     g_free(passed->operator_id);
+    g_free(passed->device_id);
+    g_free(passed->certificate);
     g_free(passed);
 }

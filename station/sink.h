@@ -13,6 +13,8 @@ typedef enum {
     KL_OUTBOX_CLEANUP,      /* a certificate that must not stay in the cloud; key: its SHA-256 */
 } KlOutboxKind;
 
+#define KL_OUTBOX_KINDS (KL_OUTBOX_CLEANUP + 1)
+
 /* "registration", "record", "cleanup". Static. */
 const char *kl_outbox_kind_name(KlOutboxKind kind);
 int kl_outbox_kind_from_name(const char *name); /* -1: none */
@@ -40,6 +42,7 @@ char *kl_outbox_row_text(const KlOutboxRow *row, const char *name);
 
 typedef struct {
     guint queued, parked, sent;
+    guint queued_of[KL_OUTBOX_KINDS];
     gint64 oldest_us; /* when the oldest queued row was queued; 0: none is */
     char *last_code;  /* of the last failed attempt at a row that is still queued, or NULL */
 } KlOutboxCounts;
@@ -52,6 +55,8 @@ typedef struct {
     char *record;      /* the record's id there */
     char *operator_id; /* or NULL */
     gint64 passed_us;  /* UTC */
+    char *device_id;   /* the unit's id there, or NULL */
+    char *certificate; /* SHA-256 of the certificate that it passed with, or NULL */
 } KlPassedElsewhere;
 
 void kl_passed_elsewhere_free(KlPassedElsewhere *passed);
@@ -62,9 +67,10 @@ typedef struct {
     const char *id; /* "dynamodb" */
 
     /* Sends one row. Repeating it is fine: a row of ours that is there already counts as sent. Of its errors, those of
-     * the RETRY kind are worth trying again, those of the STATION kind hold for every row (credentials, permissions, no
-     * such table) until somebody has mended them, and all others are this row's own: it is poisonous. DUPLICATE_DEVICE:
-     * the device id is another unit's. */
+     * the RETRY kind are worth trying again, those of the STATION kind hold for every row of its kind (credentials,
+     * permissions, no such table) until somebody has mended them, and all others are this row's own: it is poisonous.
+     * DUPLICATE_DEVICE: the device id is another unit's. CLOUD_CONFLICT: first boot has begun with another row of the
+     * unit than this. */
     gboolean (*put)(KlSink *sink, const KlOutboxRow *row, KlOp *op, GError **error);
 
     /* Whether another station has passed the unit: *passed set, or NULL when none has. FALSE when it can't be known

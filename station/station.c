@@ -331,6 +331,14 @@ kl_station_open_reader(const KlStation *station, GError **error)
     return kl_store_sqlite_open(path, TRUE, error);
 }
 
+/* That the station could be opened says that the database is there, and up to date. */
+KlStore *
+kl_station_open_writer(const KlStation *station, GError **error)
+{
+    g_autofree char *path = kl_station_database_path(station->config->dir);
+    return kl_store_sqlite_open(path, FALSE, error);
+}
+
 const KlBench *
 kl_station_bench(const KlStation *station)
 {
@@ -440,7 +448,7 @@ kl_station_unlock(KlStation *station, const KlSecret *passphrase, GError **error
     station->signing = kl_gate_new(signer->parallel);
     station->bench.signing = station->signing;
     if (station->cloud != NULL) {
-        kl_station_cloud_start(station->cloud, config, station->profile, station->store, signer);
+        kl_station_cloud_start(station->cloud, config, station->profile, station->store);
         station->bench.outbox = station->cloud->outbox;
     }
     /* Last: who sees it sees the rest, also from another thread. */

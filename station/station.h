@@ -35,6 +35,10 @@ KlStore *kl_station_store(const KlStation *station);
  */
 KlStore *kl_station_open_reader(const KlStation *station, GError **error);
 
+/* A second connection that writes, too, beside whoever runs the station: for what any program may do to its rows at any
+ * time. The caller frees it. */
+KlStore *kl_station_open_writer(const KlStation *station, GError **error);
+
 /* Makes signer and checks ready, and with [aws] starts the outbox. passphrase NULL: from the configured passphrase
  * file; a signer in the cloud needs none. PASSPHRASE_*, CA_*, TOKEN_FAILED, CLOUD_*, NET_DOWN. */
 gboolean kl_station_unlock(KlStation *station, const KlSecret *passphrase, GError **error);
@@ -42,6 +46,11 @@ gboolean kl_station_unlock(KlStation *station, const KlSecret *passphrase, GErro
 gboolean kl_station_needs_passphrase(const KlStation *station);
 
 gboolean kl_station_unlocked(const KlStation *station);
+
+/* Before the line starts, once: whether the firmware that the product's registration row names is in the cloud's
+ * firmware table, where the station has one. May take some seconds. FIRMWARE_MISSING; CLOUD_MISSING: the table is not
+ * there. That it can't be known now is logged, and no reason not to start. */
+gboolean kl_station_ready(const KlStation *station, GError **error);
 
 /* What sends the station's rows to the cloud; NULL without [aws], and until the station is unlocked. Borrowed. */
 KlOutbox *kl_station_outbox(const KlStation *station);
@@ -95,6 +104,19 @@ char *kl_station_ca_show(const char *dir, GError **error);
 
 /* Any certificate as text for people: names, validity, key, fingerprint, extensions. Never NULL. */
 char *kl_station_certificate_text(const KlCertificate *certificate);
+
+/* What AWS knows of a revocation. */
+typedef enum {
+    KL_TOLD_NOBODY, /* it never knew the certificate */
+    KL_TOLD_SENT,   /* the certificate is out of AWS */
+    KL_TOLD_QUEUED, /* it is to be told: that waits in the outbox */
+} KlTold;
+
+/* Revokes a certificate by fingerprint, in the ledger for good, and tries to take it out of AWS, for so many seconds at
+ * most. *why, with KL_TOLD_QUEUED, is what is in the way, in words (the caller frees). Who calls it holds the station's
+ * lock (RUN), and the station is not unlocked: then the outbox does the rest. CERTIFICATE_UNKNOWN, STORE_*. */
+gboolean kl_station_ca_revoke(KlStation *station, const char *certificate_sha256, const char *reason, guint seconds,
+                              KlTold *told, char **why, GError **error);
 
 /* Signs a CRL over all revoked certificates and writes it to DIR/ca/ca.crl; returns its path. Needs an unlocked
  * station. */

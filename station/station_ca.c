@@ -5,7 +5,7 @@
 #include "certs/certificate_text.h"
 #include "certs/cloud_ca.h"
 #include "certs/crl.h"
-#include "station/station_cloud.h"
+#include "station/station_cleaner.h"
 #include "station/station_private.h"
 
 /* How long the cloud may take to register the CA. */
@@ -68,6 +68,43 @@ char *
 kl_station_certificate_text(const KlCertificate *certificate)
 {
     return kl_certificate_describe(certificate);
+}
+
+/* Tries to tell AWS of a revocation that is kept here. */
+static gboolean
+tell_aws(const KlStation *station, const char *sha256, guint seconds, KlTold *told, char **why, GError **error)
+{
+    KlStore *store = kl_station_store(station);
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(KlOutboxRow) row = store->klass->outbox_row(store, KL_OUTBOX_CLEANUP, sha256, &failure);
+    if (failure != NULL) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return FALSE;
+    }
+    *told = row == NULL ? KL_TOLD_NOBODY : row->state == KL_OUTBOX_SENT ? KL_TOLD_SENT : KL_TOLD_QUEUED;
+    if (*told != KL_TOLD_QUEUED)
+        return TRUE;
+    if (!kl_station_config(station)->aws.on) {
+        *why = g_strdup("station.conf has no [aws] group any more");
+        return TRUE;
+    }
+    if (kl_station_take_out(station, sha256, seconds, &failure)) {
+        *told = KL_TOLD_SENT;
+        return TRUE;
+    }
+    g_message("certificate %s is not out of AWS yet: %s", sha256, failure->message);
+    KlErrorCode code = kl_error_code(failure);
+    *why = g_strdup_printf("%s: %s", kl_error_name(code), kl_error_words(code));
+    return TRUE;
+}
+
+gboolean
+kl_station_ca_revoke(KlStation *station, const char *certificate_sha256, const char *reason, guint seconds,
+                     KlTold *told, char **why, GError **error)
+{
+    KlStore *store = kl_station_store(station);
+    return store->klass->revoke(store, certificate_sha256, reason, error) &&
+           tell_aws(station, certificate_sha256, seconds, told, why, error);
 }
 
 /* Everything that a CRL lists: revoked and superseded certificates. */

@@ -7,6 +7,7 @@
 #include "certs/signer_pca.h"
 #include "certs/signer_register.h"
 #include "db/sink_dynamodb.h"
+#include "station/station_cleaner.h"
 
 /* How long the private CA may take to show its certificate. */
 #define ANCHORS_US (20 * G_USEC_PER_SEC)
@@ -14,20 +15,17 @@
 /* How long the last unit's record may take before the program ends without it. */
 #define FLUSH_MS 2000
 
-/* With an own CA that AWS knows nothing of there is nothing to be taken out of it. */
-static gboolean
-nothing_to_withdraw(KlSigner *signer, const char *certificate_sha256, const char *device_id, KlOp *op, GError **error)
-{
-    return TRUE;
-}
-
-static const KlSignerClass nothing_class = {.id = "nothing", .withdraw = nothing_to_withdraw};
-static KlSigner nothing = {.klass = &nothing_class};
-
 gboolean
 kl_station_signs_itself(const KlConfig *config)
 {
     return config->signer == KL_SIGNER_LOCAL || config->signer == KL_SIGNER_REGISTER;
+}
+
+gboolean
+kl_station_knows_iot(const KlConfig *config)
+{
+    return config->aws.on && config->signer != KL_SIGNER_LOCAL &&
+           (config->signer != KL_SIGNER_PCA || config->aws.register_mode != KL_REGISTER_NO);
 }
 
 KlStationCloud *
@@ -50,15 +48,15 @@ kl_station_cloud_new(const KlConfig *config, GError **error)
 }
 
 void
-kl_station_cloud_start(KlStationCloud *cloud, const KlConfig *config, const KlProfile *profile, KlStore *store,
-                       KlSigner *signer)
+kl_station_cloud_start(KlStationCloud *cloud, const KlConfig *config, const KlProfile *profile, KlStore *store)
 {
+    cloud->cleaner = kl_station_cleaner_new(cloud->aws, config, store);
     const KlOutboxOptions options = {
         .store = store,
         .sink = cloud->sink,
-        .signer = config->signer == KL_SIGNER_LOCAL ? &nothing : signer,
+        .signer = cloud->cleaner,
         .per_second = config->aws.per_second,
-        .sequence = profile->id_rule == KL_ID_SEQUENCE ? profile->name : NULL,
+        .sequence = profile->id_sequence,
         .block = config->aws.id_block,
     };
     cloud->outbox = kl_outbox_new(&options);
@@ -78,6 +76,8 @@ kl_station_cloud_free(KlStationCloud *cloud)
     if (cloud == NULL)
         return;
     kl_station_cloud_stop(cloud);
+    if (cloud->cleaner != NULL)
+        cloud->cleaner->klass->free(cloud->cleaner);
     kl_sink_free(cloud->sink);
     kl_aws_free(cloud->aws);
     g_free(cloud);

@@ -10,20 +10,22 @@ G_BEGIN_DECLS
 typedef struct {
     KlAws *aws;
     KlSink *sink;
-    KlOutbox *outbox; /* NULL until it is started */
+    KlSigner *cleaner; /* the outbox's, as it: NULL until it is started */
+    KlOutbox *outbox;
 } KlStationCloud;
 
 /* Asks nobody anything yet. The caller frees. CONFIG_INVALID. */
 KlStationCloud *kl_station_cloud_new(const KlConfig *config, GError **error);
 
-/* Stops the outbox; no other call may be under way. The signer may be freed after kl_station_cloud_stop only, and
- * before this. */
+/* Stops the outbox; no other call may be under way. The signer is to be freed before this, the store after it. */
 void kl_station_cloud_free(KlStationCloud *cloud);
 void kl_station_cloud_stop(KlStationCloud *cloud);
 
-/* What the outbox works with from now on. The signer is the one that jobs have. */
-void kl_station_cloud_start(KlStationCloud *cloud, const KlConfig *config, const KlProfile *profile, KlStore *store,
-                            KlSigner *signer);
+/* Starts the outbox; what it works with is borrowed. */
+void kl_station_cloud_start(KlStationCloud *cloud, const KlConfig *config, const KlProfile *profile, KlStore *store);
+
+/* Whether the station's signer has AWS IoT Core know its certificates. */
+gboolean kl_station_knows_iot(const KlConfig *config);
 
 /* Whether the configured signer needs the station's own CA. */
 gboolean kl_station_signs_itself(const KlConfig *config);

@@ -335,7 +335,7 @@ kl_doctor_outbox(KlDoctor *doctor, KlStore *store)
     if (profile == NULL || profile->id_rule != KL_ID_SEQUENCE)
         return;
     guint64 left = 0;
-    if (!store->klass->lease_left(store, profile->name, &left, &error)) {
+    if (!store->klass->lease_left(store, profile->id_sequence, &left, &error)) {
         kl_doctor_bad(doctor, N_("Device ids"), error);
         return;
     }

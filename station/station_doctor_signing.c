@@ -204,7 +204,7 @@ try_permissions(KlAwsLook *look, const char *policy)
         {{KL_AWS_LIST_THING_PRINCIPALS, principals}, FALSE},
         {{KL_AWS_ATTACH_POLICY, target, NULL, NULL, body}, FALSE},
         {{KL_AWS_ATTACH_THING_PRINCIPAL, principals, NULL, principal}, FALSE},
-        {{KL_AWS_LIST_ATTACHED_POLICIES, attached}, TRUE},
+        {{KL_AWS_LIST_ATTACHED_POLICIES, attached}, FALSE},
         {{KL_AWS_LIST_PRINCIPAL_THINGS, "/principals/things", NULL, principal}, TRUE},
         {{KL_AWS_DETACH_POLICY, target, NULL, NULL, body}, TRUE},
         {{KL_AWS_DETACH_THING_PRINCIPAL, principals, NULL, principal}, TRUE},

@@ -2,13 +2,10 @@
 
 #include <string.h>
 
-#include "certs/cloud.h"
-#include "station/net/retry.h"
-#include "station/station_cloud.h"
+#include "station/station_cleaner.h"
 #include "station/station_orphans_private.h"
 
 #define CLEAN_S 60
-#define CLEAN_PAUSE_US (500 * (gint64)1000)
 
 /* --- findings --- */
 
@@ -128,6 +125,57 @@ examine_ledger(KlOrphanSearch *search, GError **error)
     return TRUE;
 }
 
+/* Whether a certificate that has ended may still be in the cloud, as far as is known here. *row is that of its
+ * clean-up, or NULL. */
+static gboolean
+is_still_out_there(KlOrphanSearch *search, const KlLedgerEntry *entry, KlOutboxRow **row, gboolean *out, GError **error)
+{
+    GError *failure = NULL;
+    const KlCertificate *certificate = entry->certificate;
+    *out = FALSE;
+    *row = NULL;
+    if (certificate->places != NULL && *certificate->places == '\0')
+        return TRUE;
+    *row = search->store->klass->outbox_row(search->store, KL_OUTBOX_CLEANUP, certificate->sha256, &failure);
+    if (failure != NULL) {
+        g_propagate_error(error, failure);
+        return FALSE;
+    }
+    *out = *row != NULL ? (*row)->state != KL_OUTBOX_SENT : certificate->places != NULL;
+    return TRUE;
+}
+
+/* A certificate that has ended, and AWS was not told: the list of AWS IoT Core, if there was one, has not shown it. */
+static gboolean
+examine_ended(KlOrphanSearch *search, GError **error)
+{
+    for (guint i = 0; i < search->ledger->len; i++) {
+        const KlLedgerEntry *entry = search->ledger->pdata[i];
+        const char *id = entry->certificate->sha256;
+        g_autoptr(KlOutboxRow) row = NULL;
+        gboolean out = FALSE;
+        if (entry->status == KL_CERTIFICATE_LIVE || g_hash_table_contains(search->listed, id))
+            continue;
+        if (!is_still_out_there(search, entry, &row, &out, error))
+            return FALSE;
+        if (!out || (search->aws != NULL && g_strcmp0(entry->certificate->places, KL_PLACE_IOT) == 0))
+            continue;
+        KlOrphan *orphan = kl_orphan_add(search, KL_ORPHAN_WITHDRAWN, entry->device_id, id);
+        orphan->detail = g_strdup_printf("certificate %.16s was %s here, and AWS was never told%s", id,
+                                         entry->status == KL_CERTIFICATE_REVOKED ? "revoked" : "superseded",
+                                         row == NULL                      ? ""
+                                         : row->state == KL_OUTBOX_PARKED ? ": that is parked in the outbox"
+                                                                          : ": that waits in the outbox");
+        if (search->config->aws.on)
+            continue;
+        orphan->cleanable = FALSE;
+        g_free(orphan->remedy);
+        orphan->remedy = g_strdup("Put the [aws] group back into station.conf, then run keyline doctor --orphans "
+                                  "--clean; or have the certificate taken out of AWS by hand.");
+    }
+    return TRUE;
+}
+
 static gboolean
 examine_rows(KlOrphanSearch *search, GError **error)
 {
@@ -144,6 +192,18 @@ examine_rows(KlOrphanSearch *search, GError **error)
     return rows != NULL;
 }
 
+/* Whether that certificate is an orphan already, by which its row is told, too. */
+static gboolean
+is_found(const KlOrphanSearch *search, const char *certificate)
+{
+    for (guint i = 0; i < search->found->orphans->len; i++) {
+        const KlOrphan *orphan = search->found->orphans->pdata[i];
+        if (g_strcmp0(orphan->certificate, certificate) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static gboolean
 examine_outbox(KlOrphanSearch *search, GError **error)
 {
@@ -151,6 +211,8 @@ examine_outbox(KlOrphanSearch *search, GError **error)
     g_autoptr(GPtrArray) rows = store->klass->outbox_rows(store, KL_OUTBOX_PARKED, 0, error);
     for (guint i = 0; rows != NULL && i < rows->len; i++) {
         const KlOutboxRow *row = rows->pdata[i];
+        if (row->kind == KL_OUTBOX_CLEANUP && is_found(search, row->key))
+            continue;
         int code = row->last_code != NULL ? kl_error_from_name(row->last_code) : -1;
         KlOrphan *orphan = kl_orphan_add(search, KL_ORPHAN_PARKED, NULL, NULL);
         orphan->subject =
@@ -165,12 +227,11 @@ examine_outbox(KlOrphanSearch *search, GError **error)
 
 /* --- the whole --- */
 
-/* Whether the station's signer has AWS IoT Core know its certificates. */
 static gboolean
-certificates_are_in_aws(const KlConfig *config)
+is_in_iot(const KlCertificate *certificate)
 {
-    return config->aws.on && config->signer != KL_SIGNER_LOCAL &&
-           (config->signer != KL_SIGNER_PCA || config->aws.register_mode != KL_REGISTER_NO);
+    g_auto(GStrv) places = g_strsplit(certificate->places != NULL ? certificate->places : "", " ", -1);
+    return g_strv_contains((const char *const *)places, KL_PLACE_IOT);
 }
 
 static gboolean
@@ -182,6 +243,7 @@ read_ledger(KlOrphanSearch *search, GError **error)
         g_hash_table_insert(search->by_sha256, entry->certificate->sha256, entry);
         if (entry->status == KL_CERTIFICATE_LIVE && entry->device_id != NULL)
             g_hash_table_add(search->live_units, entry->device_id);
+        search->once_in_iot |= is_in_iot(entry->certificate);
     }
     return search->ledger != NULL;
 }
@@ -189,11 +251,21 @@ read_ledger(KlOrphanSearch *search, GError **error)
 static gboolean
 run(KlOrphanSearch *search, guint min_age_s, GError **error)
 {
+    g_autoptr(KlStationCloud) cloud = NULL;
     /* The ledger first: whatever is in it is in AWS by then, and what is issued meanwhile is young. */
-    if (!read_ledger(search, error) || (search->aws != NULL && !kl_orphans_list(search, error)))
+    if (!read_ledger(search, error))
         return FALSE;
-    return (search->aws == NULL || kl_orphans_examine_listed(search, min_age_s, error)) &&
-           examine_ledger(search, error) && examine_rows(search, error) && examine_outbox(search, error);
+    if (kl_station_knows_iot(search->config) || (search->config->aws.on && search->once_in_iot)) {
+        cloud = kl_station_cloud_new(search->config, error);
+        if (cloud == NULL)
+            return FALSE;
+        search->aws = cloud->aws;
+    }
+    if (search->aws != NULL &&
+        (!kl_orphans_list(search, error) || !kl_orphans_examine_listed(search, min_age_s, error)))
+        return FALSE;
+    return examine_ledger(search, error) && examine_ended(search, error) && examine_rows(search, error) &&
+           examine_outbox(search, error);
 }
 
 static int
@@ -208,9 +280,6 @@ KlOrphans *
 kl_station_orphans(const KlStation *station, guint min_age_s, GError **error)
 {
     const KlConfig *config = kl_station_config(station);
-    g_autoptr(KlStationCloud) cloud = certificates_are_in_aws(config) ? kl_station_cloud_new(config, error) : NULL;
-    if (certificates_are_in_aws(config) && cloud == NULL)
-        return NULL;
     KlOrphans *found = g_new0(KlOrphans, 1);
     found->orphans = g_ptr_array_new_with_free_func((GDestroyNotify)kl_orphan_free);
     KlOrphanSearch search = {
@@ -220,7 +289,6 @@ kl_station_orphans(const KlStation *station, guint min_age_s, GError **error)
         .found = found,
         .by_sha256 = g_hash_table_new(g_str_hash, g_str_equal),
         .live_units = g_hash_table_new(g_str_hash, g_str_equal),
-        .aws = cloud != NULL ? cloud->aws : NULL,
         .listed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, kl_listed_free),
     };
     gboolean done = run(&search, min_age_s, error);
@@ -234,37 +302,10 @@ kl_station_orphans(const KlStation *station, guint min_age_s, GError **error)
     return found;
 }
 
-/* Its clean-up, should it be queued or parked, is done with that. */
-static gboolean
-settle_clean_up(const KlStation *station, const char *certificate, GError **error)
-{
-    KlStore *store = kl_station_store(station);
-    g_autoptr(GError) failure = NULL;
-    g_autoptr(KlOutboxRow) row = store->klass->outbox_row(store, KL_OUTBOX_CLEANUP, certificate, &failure);
-    if (failure != NULL) {
-        g_propagate_error(error, g_steal_pointer(&failure));
-        return FALSE;
-    }
-    return row == NULL || row->state == KL_OUTBOX_SENT || store->klass->outbox_sent(store, row->number, error);
-}
-
 gboolean
 kl_station_orphan_clean(const KlStation *station, const KlOrphan *orphan, GError **error)
 {
     if (!orphan->cleanable)
         return kl_fail(error, KL_ERROR_INTERNAL, "%s is not to be taken out", orphan->subject);
-    g_autoptr(KlStationCloud) cloud = kl_station_cloud_new(kl_station_config(station), error);
-    if (cloud == NULL)
-        return FALSE;
-    g_autoptr(KlCloud) iot = kl_cloud_new(cloud->aws, NULL);
-    KlOp op = {.deadline_us = g_get_monotonic_time() + CLEAN_S * G_USEC_PER_SEC};
-    for (;;) {
-        g_autoptr(GError) failure = NULL;
-        if (kl_cloud_withdraw(iot, orphan->certificate, &op, &failure))
-            return settle_clean_up(station, orphan->certificate, error);
-        if (kl_error_code(failure) != KL_ERROR_CLOUD_TIMEOUT || !kl_pause(&op, CLEAN_PAUSE_US, NULL)) {
-            g_propagate_error(error, g_steal_pointer(&failure));
-            return FALSE;
-        }
-    }
+    return kl_station_take_out(station, orphan->certificate, CLEAN_S, error);
 }

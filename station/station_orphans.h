@@ -8,7 +8,7 @@ G_BEGIN_DECLS
 
 typedef enum {
     KL_ORPHAN_LEFT_OVER,    /* in AWS, never handed to its unit: INACTIVE, and not in the ledger */
-    KL_ORPHAN_WITHDRAWN,    /* superseded or revoked here, still in AWS */
+    KL_ORPHAN_WITHDRAWN,    /* superseded or revoked here, still in AWS, or AWS was never told */
     KL_ORPHAN_NEVER_PASSED, /* live in the ledger, of a unit that never passed with it */
     KL_ORPHAN_INACTIVE,     /* of a unit that passed, in AWS but not ACTIVE */
     KL_ORPHAN_GONE,         /* of a unit that passed, not in AWS */
@@ -40,13 +40,13 @@ typedef struct {
 
 void kl_orphans_free(KlOrphans *orphans);
 
-/* Looks for orphans; asks AWS only where the station's signer has its certificates known there. A certificate that is
- * not in the ledger counts as left over when it was made min_age_s ago: a younger one may be somebody's work in
- * progress. Errors of the store and of kl_aws_call(). */
+/* Looks for orphans; asks AWS IoT Core only where the station's signer has its certificates known there, or once had. A
+ * certificate that is not in the ledger counts as left over when it was made min_age_s ago: a younger one may be
+ * somebody's work in progress. Errors of the store and of kl_aws_call(). */
 KlOrphans *kl_station_orphans(const KlStation *station, guint min_age_s, GError **error);
 
-/* Takes an orphan's certificate out of AWS: inactive, detached, deleted. Who calls it holds the station's lock (RUN).
- * Errors of kl_aws_call(). */
+/* Takes an orphan's certificate out of AWS: inactive, detached, deleted, revoked at the private CA. Who calls it holds
+ * the station's lock (RUN). Errors of kl_aws_call(). */
 gboolean kl_station_orphan_clean(const KlStation *station, const KlOrphan *orphan, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlOrphan, kl_orphan_free)

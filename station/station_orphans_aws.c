@@ -6,6 +6,8 @@
 
 #define CALL_S 30
 #define PAGE "250"
+/* For all pages: 10 a second, of 250 each, so one and a half million certificates. */
+#define LIST_S 600
 
 void
 kl_listed_free(gpointer data)
@@ -37,11 +39,11 @@ take_listed(KlOrphanSearch *search, JsonNode *node, GError **error)
 
 /* One page; *marker is of this one, then of the next, or NULL. */
 static gboolean
-list_page(KlOrphanSearch *search, char **marker, GError **error)
+list_page(KlOrphanSearch *search, char **marker, gint64 until_us, GError **error)
 {
     const KlPair query[] = {{"pageSize", PAGE}, {*marker != NULL ? "marker" : NULL, *marker}, {NULL, NULL}};
     const KlAwsCall call = {.operation = KL_AWS_LIST_CERTIFICATES, .path = "/certificates", .query = query};
-    KlOp op = {.deadline_us = g_get_monotonic_time() + CALL_S * G_USEC_PER_SEC};
+    KlOp op = {.deadline_us = MIN(g_get_monotonic_time() + CALL_S * G_USEC_PER_SEC, until_us)};
     g_auto(KlAwsAnswer) answer = {0};
     if (!kl_aws_call(search->aws, &call, &op, &answer, error))
         return FALSE;
@@ -55,6 +57,10 @@ list_page(KlOrphanSearch *search, char **marker, GError **error)
             return FALSE;
     }
     char *next = g_strdup(kl_aws_answer_text(&answer, "nextMarker"));
+    if (next != NULL && g_strcmp0(next, *marker) == 0) {
+        g_free(next);
+        return kl_fail(error, KL_ERROR_CLOUD_GARBLED, "AWS iot ListCertificates: a page leads to itself");
+    }
     g_free(*marker);
     *marker = next;
     return TRUE;
@@ -64,8 +70,9 @@ gboolean
 kl_orphans_list(KlOrphanSearch *search, GError **error)
 {
     g_autofree char *marker = NULL;
+    gint64 until_us = g_get_monotonic_time() + LIST_S * G_USEC_PER_SEC;
     do {
-        if (!list_page(search, &marker, error))
+        if (!list_page(search, &marker, until_us, error))
             return FALSE;
     } while (marker != NULL);
     return TRUE;

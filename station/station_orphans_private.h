@@ -22,7 +22,8 @@ typedef struct {
     GPtrArray *ledger;      /* KlLedgerEntry */
     GHashTable *by_sha256;  /* borrowed keys, borrowed KlLedgerEntry */
     GHashTable *live_units; /* borrowed device ids with a live certificate */
-    KlAws *aws;             /* NULL: AWS knows none of the station's certificates */
+    gboolean once_in_iot;   /* one of the ledger was made known to AWS IoT Core when it was issued */
+    KlAws *aws;             /* NULL: AWS IoT Core is not asked */
     GHashTable *listed;     /* SHA-256 -> KlListed */
 } KlOrphanSearch;
 

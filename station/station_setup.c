@@ -37,7 +37,7 @@ static const char station_conf[] =
     "#[aws]\n"
     "#region=eu-central-1\n"
     "#profile=factory\n"
-    "# Tables; packaging/aws makes them. firmware-table: keyline doctor looks for the product's firmware there.\n"
+    "# Tables; packaging/aws makes them. firmware-table: the line starts only with the product's firmware there.\n"
     "#registration-table=Bootstrapping_table_registration\n"
     "#records-table=Keyline_records\n"
     "#counters-table=Keyline_counters\n"

@@ -117,7 +117,8 @@ kl_step_issue(KlJob *job, KlOp *op, GError **error)
         return check_ledger_certificate(job, error);
 
     g_autoptr(KlCertificate) certificate = issue(job, op, error);
-    if (certificate == NULL || !check_issued(job, certificate, error))
+    if (certificate == NULL || !check_issued(job, certificate, error) ||
+        !kl_job_replace_elsewhere(job, certificate, error))
         return FALSE;
     if (!KL_JOB_STORE(job, issued, record->id, record->unit->imei, job->csr->sha256, certificate,
                       record->reprovision_reason, error))

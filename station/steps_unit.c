@@ -74,11 +74,12 @@ give_device_id(KlJob *job, KlOp *op, GError **error)
 {
     const KlProfile *profile = job->bench->profile;
     KlUnit *unit = job->record->unit;
-    KlIdRequest request = {.fixed = fixed_device_id(job)};
-    if (profile->id_rule == KL_ID_SEQUENCE) {
-        request.sequence = profile->name;
-        request.pattern = profile->id_pattern;
+    KlIdRequest request = {.fixed = job->elsewhere != NULL ? job->elsewhere->device_id : fixed_device_id(job)};
+    if (profile->id_rule == KL_ID_SEQUENCE && job->elsewhere == NULL) {
         request.leased = job->bench->outbox != NULL;
+        /* In the station's own numbering, which is the product's, an id that is taken is passed over. */
+        request.sequence = request.leased ? profile->id_sequence : profile->name;
+        request.pattern = profile->id_pattern;
     } else if (job->state->device_id == NULL && !kl_device_id_valid(request.fixed)) {
         return kl_fail(error, KL_ERROR_LABEL_FORMAT, "'%s' can't be a device id", request.fixed);
     }
@@ -99,7 +100,7 @@ decide_way(KlJob *job, GError **error)
     KlRecord *record = job->record;
     const char *reason = record->reprovision_reason;
 
-    job->reprovision = reason != NULL || state->reprovision_reason != NULL;
+    job->reprovision = kl_job_replaces(job);
     if (reason != NULL) {
         if (!KL_JOB_STORE(job, intent, record->id, record->unit->imei, KL_INTENT_REPROVISION, reason, error))
             return FALSE;
@@ -223,8 +224,7 @@ take_certificate_from_ledger(KlJob *job)
     job->record->certificate_sha256 = g_strdup(job->certificate->sha256);
 }
 
-/* What is known of the unit, read once: later attempts at this step keep what the first one has found and journalled.
- */
+/* What is known of the unit, read once: later attempts at this step keep what the first one has found. */
 static gboolean
 claim(KlJob *job, KlOp *op, GError **error)
 {
@@ -239,10 +239,22 @@ claim(KlJob *job, KlOp *op, GError **error)
     if (state == NULL)
         return FALSE;
     job->state = state;
-    /* Before an id is given away for good, and again with the one that was given. */
+    return TRUE;
+}
+
+/* Decided and journalled once. The label is looked at before an id is given away for good, and again with the one that
+ * was given; so is what other stations did: one of them may have given the unit its id. */
+static gboolean
+settle(KlJob *job, KlOp *op, GError **error)
+{
+    const KlUnitState *state = job->state;
+    if (job->settled)
+        return TRUE;
     const char *id = state->device_id != NULL ? state->device_id : fixed_device_id(job);
-    return check_label(job, id, error) && give_device_id(job, op, error) && check_label(job, unit->device_id, error) &&
-           decide_way(job, error);
+    job->settled = check_label(job, id, error) && kl_job_check_elsewhere(job, op, error) &&
+                   give_device_id(job, op, error) && check_label(job, job->record->unit->device_id, error) &&
+                   decide_way(job, error);
+    return job->settled;
 }
 
 gboolean
@@ -253,10 +265,9 @@ kl_step_precheck(KlJob *job, KlOp *op, GError **error)
         return FALSE;
     if (!kl_profile_accepts(job->bench->profile, job->record->unit, error) || !claim(job, op, error))
         return FALSE;
-    if (!kl_job_check_claim(job, error))
+    if (!settle(job, op, error) || !kl_job_check_claim(job, error))
         return FALSE;
-    if (!kl_job_check_elsewhere(job, op, error) || !kl_job_ensure_connected(job, op, error) ||
-        !kl_job_plan_key(job, op, error))
+    if (!kl_job_ensure_connected(job, op, error) || !kl_job_plan_key(job, op, error))
         return FALSE;
     take_certificate_from_ledger(job);
     return TRUE;

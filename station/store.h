@@ -39,7 +39,7 @@ void kl_unit_state_free(KlUnitState *state);
 
 /* Which device id a unit gets. */
 typedef struct {
-    const char *sequence; /* name of a counter (the product), or NULL: use fixed */
+    const char *sequence; /* name of a counter (of leased numbers: KlProfile.id_sequence), or NULL: use fixed */
     const char *pattern;  /* with sequence: "FX30-%06u" */
     const char *fixed;    /* without sequence: the id itself */
     gboolean leased;      /* with sequence: numbers come from leased blocks; IDS_EXHAUSTED when none is left */
@@ -115,9 +115,16 @@ typedef struct {
     gboolean (*issued)(KlStore *store, const char *job, const char *imei, const char *csr_sha256,
                        const KlCertificate *certificate, const char *supersede_reason, GError **error);
 
+    /* Queues the clean-up of a certificate that is not in this ledger: another station's, which the one that the job
+     * gets for the unit takes the place of. Idempotent; nothing where there is no outbox. */
+    gboolean (*replaces_elsewhere)(KlStore *store, const char *job, const char *certificate_sha256,
+                                   const char *device_id, const char *reason, GError **error);
+
     /* Makes sure that the registration row is there. DUPLICATE_DEVICE when the device id is another unit's. A row that
      * is already there for this unit is left as it is once the unit has passed or first boot has changed it; before, it
-     * takes policy, firmware and parameters of the new one (the product may have been edited between two attempts). */
+     * takes policy, firmware and parameters of the new one (the product may have been edited between two attempts). In
+     * a re-provisioning, from its intent until the unit passes, the row becomes the new one in any case, and is queued
+     * as one that begins anew. */
     gboolean (*registered)(KlStore *store, const char *job, const char *imei, const KlRegistration *row,
                            GError **error);
 
@@ -165,14 +172,17 @@ typedef struct {
 
     /* From now on these are queued, in the transaction that keeps them: a registration row when it is written or
      * changed (or was never queued and is registered again), the record of a job that ended with a unit known (also in
-     * interrupt_running), and a certificate that is superseded or revoked. A newer row replaces an open (queued or
-     * parked) one of the same kind and key, which from then on shows nowhere here. Bodies: db/schema/004.sql. */
+     * interrupt_running), and a certificate that is superseded or revoked: one that has places (see certificate.h) also
+     * when none of this is in use, so that it is taken out when there is a cloud again. A newer row replaces an open
+     * (queued or parked) one of the same kind and key, which from then on shows nowhere here. Bodies:
+     * db/schema/004.sql.
+     */
     void (*use_outbox)(KlStore *store, gboolean use);
     /* Queues every registration row, and every unit's last PASS record, that was never queued; *count may be NULL. */
     gboolean (*outbox_fill)(KlStore *store, guint *count, GError **error);
-    /* The oldest queued row whose time has come (now_us, UTC); NULL without an error when there is none, *next_us (may
-     * be NULL) is then when the next one's comes, G_MAXINT64: never. */
-    KlOutboxRow *(*outbox_next)(KlStore *store, gint64 now_us, gint64 *next_us, GError **error);
+    /* The oldest queued row of that kind whose time has come (now_us, UTC); NULL without an error when there is none,
+     * *next_us (may be NULL) is then when the next one's comes, G_MAXINT64: never. */
+    KlOutboxRow *(*outbox_next)(KlStore *store, KlOutboxKind kind, gint64 now_us, gint64 *next_us, GError **error);
     /* What became of a row. Two programs may work on one outbox, and a person may park a row, or a newer one replace
      * it, while it is on its way: a row that is no longer queued stays as it is, except that arriving always counts.
      * RECORD_UNKNOWN: there never was a row of that number. */

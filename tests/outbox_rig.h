@@ -20,20 +20,24 @@ typedef struct {
     pthread_cond_t called;
     GHashTable *answers; /* key -> GArray of int: codes of the next attempts at it, -1: done; then it is done */
     int outage;          /* a code for every call; -1: none */
+    int outage_of;       /* the kind of rows that it is for alone; -1: all calls */
     GPtrArray *done;     /* keys, in the order in which they were done */
     guint calls;
-    gboolean stuck; /* a call returns when it is cancelled */
-    guint64 leased; /* last number */
+    gboolean stuck;  /* a call returns when it is cancelled */
+    guint64 leased;  /* last number */
+    guint asked;     /* what other stations did */
+    int question;    /* a code for who asks; -1: an answer */
+    gboolean passed; /* the answer */
     const char *diary;
     guint kill_before, kill_after; /* the nth call kills the program */
 } FakeSink;
 
-/* With the lock held. */
+/* With the lock held. kind -1: no row. */
 static inline int
-next_answer(FakeSink *fake, const char *key)
+next_answer(FakeSink *fake, int kind, const char *key)
 {
     GArray *codes = g_hash_table_lookup(fake->answers, key);
-    int code = fake->outage;
+    int code = fake->outage_of < 0 || fake->outage_of == kind ? fake->outage : -1;
     if (code < 0 && codes != NULL && codes->len > 0) {
         code = g_array_index(codes, int, 0);
         g_array_remove_index(codes, 0);
@@ -53,12 +57,12 @@ write_diary(const FakeSink *fake, const char *key)
 }
 
 static inline gboolean
-answer(FakeSink *fake, const char *key, KlOp *op, GError **error)
+answer(FakeSink *fake, int kind, const char *key, KlOp *op, GError **error)
 {
     pthread_mutex_lock(&fake->lock);
     guint n = ++fake->calls;
     gboolean stuck = fake->stuck;
-    int code = next_answer(fake, key);
+    int code = next_answer(fake, kind, key);
     if (n == fake->kill_before)
         kill(getpid(), SIGKILL);
     if (code < 0 && !stuck) {
@@ -80,14 +84,14 @@ static inline gboolean
 fake_put(KlSink *sink, const KlOutboxRow *row, KlOp *op, GError **error)
 {
     g_assert_cmpint(row->kind, !=, KL_OUTBOX_CLEANUP);
-    return answer((FakeSink *)sink, row->key, op, error);
+    return answer((FakeSink *)sink, (int)row->kind, row->key, op, error);
 }
 
 static inline gboolean
 fake_lease(KlSink *sink, const char *sequence, guint count, guint64 *first, KlOp *op, GError **error)
 {
     FakeSink *fake = (FakeSink *)sink;
-    if (!answer(fake, sequence, op, error))
+    if (!answer(fake, -1, sequence, op, error))
         return FALSE;
     pthread_mutex_lock(&fake->lock);
     *first = fake->leased + 1;
@@ -97,11 +101,27 @@ fake_lease(KlSink *sink, const char *sequence, guint count, guint64 *first, KlOp
 }
 
 static inline gboolean
+fake_passed_elsewhere(KlSink *sink, const char *imei, KlPassedElsewhere **passed, KlOp *op, GError **error)
+{
+    FakeSink *fake = (FakeSink *)sink;
+    pthread_mutex_lock(&fake->lock);
+    int code = fake->question;
+    fake->asked++;
+    *passed = code < 0 && fake->passed ? g_new0(KlPassedElsewhere, 1) : NULL;
+    pthread_mutex_unlock(&fake->lock);
+    if (*passed != NULL) {
+        (*passed)->station = g_strdup("other");
+        (*passed)->record = g_strdup("record");
+    }
+    return code < 0 || kl_fail(error, (KlErrorCode)code, "as planned for the question");
+}
+
+static inline gboolean
 fake_withdraw(KlSigner *signer, const char *sha256, const char *device_id, KlOp *op, GError **error)
 {
     FakeSink *fake = (FakeSink *)(void *)((char *)signer - G_STRUCT_OFFSET(FakeSink, signer));
     g_assert_nonnull(device_id); /* out of the row's body */
-    return answer(fake, sha256, op, error);
+    return answer(fake, KL_OUTBOX_CLEANUP, sha256, op, error);
 }
 
 static inline void
@@ -118,7 +138,13 @@ fake_free(KlSink *sink)
 static inline FakeSink *
 fake_new(void)
 {
-    static const KlSinkClass klass = {.id = "fake", .put = fake_put, .lease = fake_lease, .free = fake_free};
+    static const KlSinkClass klass = {
+        .id = "fake",
+        .put = fake_put,
+        .passed_elsewhere = fake_passed_elsewhere,
+        .lease = fake_lease,
+        .free = fake_free,
+    };
     static const KlSignerClass signer_class = {.id = "fake", .withdraw = fake_withdraw};
     FakeSink *fake = g_new0(FakeSink, 1);
     fake->base.klass = &klass;
@@ -127,7 +153,7 @@ fake_new(void)
     pthread_cond_init(&fake->called, NULL);
     fake->answers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_array_unref);
     fake->done = g_ptr_array_new_with_free_func(g_free);
-    fake->outage = -1;
+    fake->outage = fake->outage_of = fake->question = -1;
     return fake;
 }
 
@@ -261,13 +287,22 @@ await_status(Rig *rig, guint queued, guint parked)
     g_error("the status never came");
 }
 
+/* What holds up the rows of that kind, as soon as something does. */
 static inline const char *
-await_trouble(Rig *rig)
+await_trouble(Rig *rig, KlOutboxKind kind)
 {
     const char *code = NULL;
     for (gint64 until = g_get_monotonic_time() + ROUNDS_US; code == NULL && g_get_monotonic_time() < until;) {
         g_usleep(1000);
-        code = kl_outbox_status(rig->outbox).waiting_code;
+        code = kl_outbox_status(rig->outbox).waiting_codes[kind];
     }
     return code;
+}
+
+/* Nothing holds up any row. */
+static inline void
+assert_nothing_waits(const KlOutboxStatus *status)
+{
+    for (guint kind = 0; kind < KL_OUTBOX_KINDS; kind++)
+        g_assert_cmpstr(status->waiting_codes[kind], ==, NULL);
 }

@@ -39,6 +39,7 @@ make_op(void)
 typedef struct {
     const char *device, *imei, *run, *firmware;
     gint64 queued_us;
+    gboolean reset;
 } Row;
 
 static inline KlOutboxRow *
@@ -52,8 +53,8 @@ registration(const Row *row)
     made->queued_us = row->queued_us;
     made->body = g_strdup_printf("{\"device\":\"%s\",\"registered\":\"false\",\"policy\":\"p\",\"firmware\":\"%s\","
                                  "\"parameters\":\"{\\\"topic\\\":\\\"t/%s\\\"}\",\"version\":0,\"connections\":0,"
-                                 "\"imei\":\"%s\"}",
-                                 row->device, row->firmware, row->device, row->imei);
+                                 "\"imei\":\"%s\",\"reset\":%s}",
+                                 row->device, row->firmware, row->device, row->imei, row->reset ? "true" : "false");
     return made;
 }
 

@@ -9,24 +9,28 @@
 static AwsPeer *peer;
 static guint64 seed = 9000;
 
+/* Changes a file of the station's folder. */
+static void
+configure(const Rig *cli, const char *name, const char *group, const char *key, const char *value)
+{
+    g_autofree char *path = g_build_filename(cli->station, name, NULL);
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_assert_true(g_key_file_load_from_file(file, path, G_KEY_FILE_KEEP_COMMENTS, NULL));
+    g_key_file_set_value(file, group, key, value);
+    g_assert_true(g_key_file_save_to_file(file, path, NULL));
+}
+
 /* A station for the program, with the passphrase where it finds it. */
 static KlLineRig *
 set_up(Rig *cli)
 {
-    static const char *const station[] = {"aws.ack-wait-ms=100", "ca.passphrase-file=passphrase", NULL};
     KlLineRig *rig = kl_cloud_rig_station("cli", "local", 2, seed++, NULL, NULL);
-    g_autofree char *conf = g_build_filename(rig->station_dir, "station.conf", NULL);
-    g_autoptr(GKeyFile) file = g_key_file_new();
     kl_line_rig_close(rig);
     cli->station = rig->station_dir;
     cli->passphrase_file = g_build_filename(rig->station_dir, "passphrase", NULL);
     write_file(cli->passphrase_file, PASSPHRASE "\n", 0600);
-    g_assert_true(g_key_file_load_from_file(file, conf, G_KEY_FILE_KEEP_COMMENTS, NULL));
-    for (guint i = 0; station[i] != NULL; i++) {
-        g_auto(GStrv) parts = g_strsplit_set(station[i], ".=", 3);
-        g_key_file_set_value(file, parts[0], parts[1], parts[2]);
-    }
-    g_assert_true(g_key_file_save_to_file(file, conf, NULL));
+    configure(cli, "station.conf", "aws", "ack-wait-ms", "100");
+    configure(cli, "station.conf", "ca", "passphrase-file", "passphrase");
     return rig;
 }
 
@@ -62,6 +66,23 @@ number(const Rig *cli, const char *words, const char *member)
     return json_object_get_int_member(json_node_get_object(json), member);
 }
 
+/* What the line needs in the cloud is asked before its first unit: definitely not there, it does not start. */
+static void
+test_firmware(void)
+{
+    static const char *const starts[] = {"provision --slot 01", "batch --count 1 --idle 1"};
+    Rig cli = {0};
+    KlLineRig *rig = set_up(&cli);
+    g_free(kl_line_rig_shell(rig, "sed -i 's/^\\[aws\\]/&\\nfirmware-table=Devicemanager_update/' $S/station.conf"));
+    for (guint i = 0; i < G_N_ELEMENTS(starts); i++)
+        assert_run(&cli, starts[i], 3, "The firmware that the product names is not in the cloud.");
+    assert_run(&cli, "registry push", 0, "0 sent, 0 left, 0 parked"); /* sends what there is all the same */
+    aws_peer_plant(peer, "{\"operation\": \"GetItem\", \"kind\": \"drop-before\"}");
+    assert_run(&cli, "provision --slot 01", 0, "PASS");
+    aws_peer_clear(peer);
+    tear_down(&cli, rig);
+}
+
 static void
 test_nothing(void)
 {
@@ -92,7 +113,7 @@ test_outage(void)
     g_assert_cmpint(number(&cli, "registry pending --output json", "queued"), ==, 5);
     assert_run(&cli, "registry pending", 0, "5 queued, the oldest for ");
     assert_run(&cli, "registry pending --limit 1", 0, "registration");
-    assert_run(&cli, "registry push --patience 1", 1, "5 rows are still queued");
+    assert_run(&cli, "registry push --patience 1", 1, "5 rows are still queued: 2 registration");
     aws_peer_clear(peer);
     aws_peer_plant(peer, TABLE_DENIED);
     assert_run(&cli, "registry push", 3, "CLOUD_DENIED"); /* at once */
@@ -102,11 +123,70 @@ test_outage(void)
     assert_run(&cli, "registry park 2", 0, "Row 2: parked.");
     assert_run(&cli, "registry push", 1, "4 sent, 0 left, 1 parked: see keyline registry pending");
     assert_run(&cli, "registry pending", 0, "parked");
-    assert_run(&cli, "registry retry --all", 0, "All rows are to be sent again");
+    assert_run(&cli, "registry retry --all", 0, "All rows: queued.");
     g_assert_cmpint(number(&cli, "registry push --output json", "sent"), ==, 1);
     assert_run(&cli, "registry pending", 0, "0 queued, 0 parked, 5 sent");
     assert_run(&cli, "provision --slot 01", 0, "PASS, was provisioned before, checked again\n");
     aws_peer_assert_clean(peer);
+    tear_down(&cli, rig);
+}
+
+/* A table that is not there holds up its own rows, and says which. */
+static void
+test_one_table(void)
+{
+    Rig cli = {0};
+    KlLineRig *rig = set_up(&cli);
+    configure(&cli, "station.conf", "aws", "records-table", "Nowhere");
+    assert_run(&cli, "provision --slot 01", 0, "PASS");
+    assert_run(&cli, "provision --slot 02", 0, "PASS");
+    assert_run(&cli, "registry push", 3, "2 rows are still queued: 2 record (CLOUD_MISSING)");
+    g_autofree char *rows = kl_line_rig_sql(rig, "SELECT kind, state, count(*) FROM outbox GROUP BY 1, 2");
+    g_assert_cmpstr(rows, ==, "record|queued|2\nregistration|sent|2");
+    configure(&cli, "station.conf", "aws", "records-table", "Keyline_records");
+    assert_run(&cli, "registry push", 0, "2 sent, 0 left, 0 parked\n");
+    tear_down(&cli, rig);
+}
+
+/* Numbers that can't be leased are no trouble of the rows. */
+static void
+test_no_ids(void)
+{
+    Rig cli = {0};
+    KlLineRig *rig = set_up(&cli);
+    aws_peer_plant(peer, TABLE_DOWN);
+    assert_run(&cli, "provision --slot 01", 0, "PASS, row queued");
+    aws_peer_clear(peer);
+    configure(&cli, "products/fx30s.conf", "id", "rule", "sequence");
+    configure(&cli, "products/fx30s.conf", "id", "pattern", "FX30-%06u");
+    configure(&cli, "station.conf", "aws", "counters-table", "Nowhere");
+    configure(&cli, "station.conf", "aws", "rows-per-second", "1"); /* so that the trouble is seen while rows wait */
+    assert_run(&cli, "registry push", 0,
+               "2 sent, 0 left, 0 parked\n"
+               "No row waits for it, but no new device ids could be leased: CLOUD_MISSING  ");
+    tear_down(&cli, rig);
+}
+
+/* Beside whoever runs the station rows can be parked and retried; sending is that one's business. */
+static void
+test_beside(void)
+{
+    Rig cli = {0};
+    KlLineRig *rig = set_up(&cli);
+    aws_peer_plant(peer, TABLE_DOWN);
+    assert_run(&cli, "provision --slot 01", 0, "PASS, row queued");
+    kl_line_rig_reopen(rig);
+    assert_run(&cli, "registry park 1", 0, "Row 1: parked.");
+    assert_run(&cli, "registry push", 3, "to send from here, close the station first");
+    g_autofree char *parked = kl_line_rig_sql(rig, "SELECT state FROM outbox ORDER BY number");
+    g_assert_cmpstr(parked, ==, "parked\nqueued");
+    assert_run(&cli, "registry retry 1", 0, "Row 1: queued. A running station sends by itself");
+    aws_peer_clear(peer);
+    kl_cloud_rig_drain(rig);
+    /* Nothing of a running station was taken for a dead program's. */
+    g_autoptr(KlRecord) second = kl_line_rig_provision(rig, 2, NULL);
+    g_assert_cmpint(second->outcome, ==, KL_OUTCOME_PASS);
+    kl_cloud_rig_drain(rig);
     tear_down(&cli, rig);
 }
 
@@ -139,7 +219,11 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     peer = kl_cloud_rig_start();
     g_test_add_func("/cli-registry/nothing", test_nothing);
+    g_test_add_func("/cli-registry/firmware", test_firmware);
     g_test_add_func("/cli-registry/outage", test_outage);
+    g_test_add_func("/cli-registry/one-table", test_one_table);
+    g_test_add_func("/cli-registry/no-ids", test_no_ids);
+    g_test_add_func("/cli-registry/beside", test_beside);
     g_test_add_func("/cli-registry/json", test_json);
     int status = g_test_run();
     aws_peer_free(peer);

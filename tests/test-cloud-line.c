@@ -107,7 +107,7 @@ test_pca(void)
 static void
 test_queued(void)
 {
-    static const char *const station[] = {"aws.ack-wait-ms=50", NULL};
+    static const char *const station[] = {"aws.ack-wait-ms=4000", NULL}; /* as long as the second may take at most */
     KlLineRig *rig = kl_cloud_rig_station("queued", "iot", 2, seed++, station, NULL);
     aws_peer_plant(peer, DYNAMODB_DOWN);
     g_autoptr(KlRecord) record = kl_line_rig_provision(rig, 1, NULL);

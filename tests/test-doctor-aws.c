@@ -41,6 +41,7 @@ static KlProfile profile = {
     .policy = (char *)"device",
     .registration_firmware = (char *)"main",
     .id_rule = KL_ID_SEQUENCE,
+    .id_sequence = (char *)"P-%u",
     .ca_margin_days = 30,
 };
 
@@ -262,7 +263,7 @@ outbox_counts(KlStore *base, KlOutboxCounts *counts, GError **error)
 static gboolean
 lease_left(KlStore *base, const char *sequence, guint64 *left, GError **error)
 {
-    g_assert_cmpstr(sequence, ==, "p");
+    g_assert_cmpstr(sequence, ==, "P-%u");
     *left = ((const FakeStore *)base)->left;
     return TRUE;
 }
@@ -276,18 +277,18 @@ test_queue(void)
         FakeStore store;
         const char *told;
     } table[] = {
-        {{{&klass}, {0, 0, 7, 0, NULL}, 5, FALSE},
+        {{{&klass}, {.sent = 7}, 5, FALSE},
          "ok Cloud queue: empty: the cloud has every row\nok Device ids: 5 leased numbers are left\n"},
-        {{{&klass}, {1, 0, 0, now, NULL}, 1, FALSE},
+        {{{&klass}, {.queued = 1, .oldest_us = now}, 1, FALSE},
          "ok Cloud queue: 1 row waits to be sent\nok Device ids: 1 leased number is left\n"},
-        {{{&klass}, {3, 0, 0, now - 2 * hour, NULL}, 0, FALSE},
+        {{{&klass}, {.queued = 3, .oldest_us = now - 2 * hour}, 0, FALSE},
          "warn Cloud queue: 3 rows wait to be sent\nwarn Device ids: 0 leased numbers are left\n"},
-        {{{&klass}, {0, 1, 0, 0, NULL}, 9, FALSE},
+        {{{&klass}, {.parked = 1}, 9, FALSE},
          "FAIL Cloud queue: 1 row is parked: the cloud does not take it\nok Device ids: 9 leased numbers are left\n"},
-        {{{&klass}, {2, 4, 0, now, NULL}, 9, FALSE},
+        {{{&klass}, {.queued = 2, .parked = 4, .oldest_us = now}, 9, FALSE},
          "FAIL Cloud queue: 4 rows are parked: the cloud does not take them\nok Cloud queue: 2 rows wait to be sent\n"
          "ok Device ids: 9 leased numbers are left\n"},
-        {{{&klass}, {0, 0, 0, 0, NULL}, 9, TRUE}, "FAIL Cloud queue: "},
+        {{{&klass}, {.queued = 0}, 9, TRUE}, "FAIL Cloud queue: "},
     };
     for (guint i = 0; i < G_N_ELEMENTS(table); i++) {
         KlDoctor doctor = {.profile = &profile};

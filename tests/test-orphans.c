@@ -353,6 +353,14 @@ test_pages(Bench *bench, gconstpointer data)
     aws_peer_clear(peer);
     g_assert_error(error, KL_ERROR, KL_ERROR_CLOUD_REFUSED);
     g_assert_cmpuint(aws_peer_calls(peer, "ListCertificates"), ==, before + 2);
+    /* One that leads to itself is not followed for ever. */
+    g_clear_error(&error);
+    aws_peer_plant(peer, "{\"operation\":\"ListCertificates\",\"kind\":\"garbage\","
+                         "\"body\":\"{\\\"certificates\\\":[],\\\"nextMarker\\\":\\\"c2VsZg==\\\"}\"}");
+    g_assert_null(kl_station_orphans(bench->station, 0, &error));
+    aws_peer_clear(peer);
+    g_assert_error(error, KL_ERROR, KL_ERROR_CLOUD_GARBLED);
+    g_assert_cmpuint(aws_peer_calls(peer, "ListCertificates"), ==, before + 4);
 }
 
 /* Who may not take it out is told so, and it stays listed. */

@@ -28,7 +28,7 @@ test_leases(Rig *rig, gconstpointer data)
         g_assert_cmpstr(id, ==, expected);
         g_assert_true(kl_outbox_wait_ids(rig->outbox, 60000, &op, NULL));
     }
-    g_assert_null(kl_outbox_status(rig->outbox).waiting_code);
+    g_assert_null(kl_outbox_status(rig->outbox).ids_code);
     g_clear_pointer(&rig->outbox, kl_outbox_free);
     guint64 left = 0;
     g_assert_true(CALL(rig->store, lease_left, "fx", &left, NULL));
@@ -50,8 +50,12 @@ test_no_leases(Rig *rig, gconstpointer data)
     g_assert_false(kl_outbox_wait_ids(rig->outbox, 5, &op, &error));
     g_assert_error(error, KL_ERROR, KL_ERROR_IDS_EXHAUSTED);
     g_assert_nonnull(strstr(error->message, "CLOUD_DENIED"));
-    g_assert_cmpstr(kl_outbox_status(rig->outbox).waiting_code, ==, "CLOUD_DENIED");
-    g_assert_true(kl_outbox_prompt(rig->outbox, 0));
+    /* It is no trouble of the rows. */
+    const KlOutboxStatus status = await_status(rig, 0, 0);
+    g_assert_cmpstr(status.ids_code, ==, "CLOUD_DENIED");
+    assert_nothing_waits(&status);
+    g_assert_true(kl_outbox_prompt(rig->outbox, KL_OUTBOX_REGISTRATION, 0));
+    g_assert_true(kl_outbox_answers(rig->outbox));
 }
 
 /* --- killed at any instant --- */

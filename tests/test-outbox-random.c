@@ -80,7 +80,8 @@ act_take(World *world)
         if (is(row, "queued"))
             expected_us = MIN(expected_us, row->next_us);
     }
-    g_autoptr(KlOutboxRow) row = CALL(world->store, outbox_next, world->now_us, &next_us, &error);
+    g_autoptr(KlOutboxRow) row =
+        CALL(world->store, outbox_next, KL_OUTBOX_REGISTRATION, world->now_us, &next_us, &error);
     g_assert_no_error(error);
     g_assert_cmpint(row != NULL ? row->number : 0, ==, expected);
     if (row == NULL)

@@ -73,7 +73,7 @@ test_bodies(Folder *folder, gconstpointer data)
     assert_sql(folder->path, "SELECT body FROM outbox WHERE kind = 'registration'",
                "{\"device\":\"FX30-000001\",\"registered\":\"false\",\"policy\":\"policy\",\"firmware\":\"main\","
                "\"parameters\":\"{\\\"topic\\\":\\\"$aws/things/FX30-000001/shadow/update\\\"}\",\"version\":0,"
-               "\"connections\":0,\"imei\":\"350000000000001\"}");
+               "\"connections\":0,\"imei\":\"350000000000001\",\"reset\":false}");
     g_autofree char *record =
         g_strdup_printf("{\"record\":\"%s\",\"imei\":\"350000000000001\",\"fsn\":\"FSN00000001\","
                         "\"device_id\":\"FX30-000001\",\"station\":\"test\",\"slot\":\"01\",\"product\":\"fx30s\","
@@ -258,13 +258,27 @@ test_fill(Folder *folder, gconstpointer data)
 
 /* --- what becomes of a row --- */
 
+/* Of all kinds. */
 static KlOutboxRow *
 next_at(KlStore *store, gint64 now_us, gint64 *next_us)
 {
-    g_autoptr(GError) error = NULL;
-    KlOutboxRow *row = CALL(store, outbox_next, now_us, next_us, &error);
-    g_assert_no_error(error);
-    return row;
+    g_autoptr(KlOutboxRow) oldest = NULL;
+    gint64 soonest_us = G_MAXINT64;
+    for (int kind = 0; kind < KL_OUTBOX_KINDS; kind++) {
+        g_autoptr(GError) error = NULL;
+        gint64 turn_us = G_MAXINT64;
+        g_autoptr(KlOutboxRow) row = CALL(store, outbox_next, (KlOutboxKind)kind, now_us, &turn_us, &error);
+        g_assert_no_error(error);
+        g_assert_true(row == NULL || (int)row->kind == kind);
+        soonest_us = MIN(soonest_us, turn_us);
+        if (row != NULL && (oldest == NULL || row->number < oldest->number)) {
+            kl_outbox_row_free(oldest);
+            oldest = g_steal_pointer(&row);
+        }
+    }
+    if (oldest == NULL && next_us != NULL)
+        *next_us = soonest_us;
+    return g_steal_pointer(&oldest);
 }
 
 static void
@@ -395,14 +409,17 @@ test_many(Folder *folder, gconstpointer data)
     g_autofree char *turn = sqlite(folder->path, "EXPLAIN QUERY PLAN " KL_STORE_OUTBOX_NEXT_TURN);
     g_assert_null(strstr(due, "SCAN outbox"));
     g_assert_null(strstr(turn, "SCAN outbox"));
-    g_assert_nonnull(strstr(due, "SEARCH outbox USING COVERING INDEX outbox_due (state=? AND next_us=?)"));
+    g_assert_nonnull(strstr(due, "SEARCH outbox USING COVERING INDEX outbox_due (kind=? AND state=? AND next_us=?)"));
     g_assert_nonnull(
-        strstr(due, "SEARCH outbox USING COVERING INDEX outbox_due (state=? AND next_us>? AND next_us<?)"));
-    g_assert_nonnull(strstr(turn, "SEARCH outbox USING COVERING INDEX outbox_due (state=?)"));
+        strstr(due, "SEARCH outbox USING COVERING INDEX outbox_due (kind=? AND state=? AND next_us>? AND next_us<?)"));
+    g_assert_nonnull(strstr(turn, "SEARCH outbox USING COVERING INDEX outbox_due (kind=? AND state=?)"));
 
     g_auto(KlOutboxCounts) counts = {0};
     g_assert_true(CALL(store, outbox_counts, &counts, &error));
     g_assert_cmpuint(counts.queued, ==, 6000);
+    g_assert_cmpuint(counts.queued_of[KL_OUTBOX_REGISTRATION], ==, 1);
+    g_assert_cmpuint(counts.queued_of[KL_OUTBOX_RECORD], ==, 5999);
+    g_assert_cmpuint(counts.queued_of[KL_OUTBOX_CLEANUP], ==, 0);
     g_autoptr(GPtrArray) some = CALL(store, outbox_rows, KL_OUTBOX_QUEUED, 5, &error);
     g_assert_cmpuint(some->len, ==, 5);
     g_autoptr(GPtrArray) all = CALL(store, outbox_rows, -1, 0, &error);

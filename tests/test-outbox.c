@@ -20,6 +20,7 @@ test_rules(void)
         {KL_OUTBOX_RECORD, KL_ERROR_CLOUD_REFUSED, KL_OUTBOX_STAYS},
         {KL_OUTBOX_CLEANUP, KL_ERROR_CLOUD_DENIED, KL_OUTBOX_PARK},
         {KL_OUTBOX_CLEANUP, KL_ERROR_CLOUD_REFUSED, KL_OUTBOX_PARK},
+        {KL_OUTBOX_CLEANUP, KL_ERROR_CLOUD_LIMIT, KL_OUTBOX_STAYS},
         {KL_OUTBOX_REGISTRATION, KL_ERROR_CLOUD_TIMEOUT, KL_OUTBOX_LATER},
         {KL_OUTBOX_REGISTRATION, KL_ERROR_CLOUD_THROTTLED, KL_OUTBOX_LATER},
         {KL_OUTBOX_REGISTRATION, KL_ERROR_CLOUD_IN_DOUBT, KL_OUTBOX_LATER},
@@ -59,7 +60,7 @@ test_order(Rig *rig, gconstpointer data)
     g_assert_cmpstr(keys, ==, "r0001 r0002 r0003 r0004 r0005");
     KlOutboxStatus status = await_status(rig, 0, 0);
     g_assert_cmpint(status.oldest_us, ==, 0);
-    g_assert_null(status.waiting_code);
+    assert_nothing_waits(&status);
     g_assert_cmpuint(__atomic_load_n(&rig->changes, __ATOMIC_SEQ_CST), >, 0);
 }
 
@@ -98,7 +99,7 @@ test_later(Rig *rig, gconstpointer data)
     assert_sql(rig->folder.path, "SELECT attempts, last_code FROM outbox WHERE key = 'r0001'", "10|CLOUD_UNAVAILABLE");
 }
 
-/* What is everybody's trouble holds up all, is told, and loses nothing and changes no order. */
+/* What is every row's trouble holds up all, is told, and loses nothing and changes no order. */
 static void
 outage(Rig *rig, KlErrorCode code)
 {
@@ -106,20 +107,23 @@ outage(Rig *rig, KlErrorCode code)
     rig->fake->outage = (int)code;
     start(rig, NULL);
     await_calls(rig->fake, 5);
-    g_assert_cmpstr(await_trouble(rig), ==, kl_error_name(code));
+    g_assert_cmpstr(await_trouble(rig, KL_OUTBOX_REGISTRATION), ==, kl_error_name(code));
     await_status(rig, 6, 0);
     KlOp op = {0};
     g_autoptr(GError) error = NULL;
     g_assert_cmpint(kl_outbox_wait(rig->outbox, KL_OUTBOX_REGISTRATION, "r0001", 0, &op, &error), ==, KL_ACK_WAITING);
     g_assert_no_error(error);
-    g_assert_false(kl_outbox_prompt(rig->outbox, 1000));
+    g_assert_false(kl_outbox_prompt(rig->outbox, KL_OUTBOX_REGISTRATION, 1000));
+    g_assert_cmpint(kl_outbox_answers(rig->outbox), ==, !kl_outbox_cuts_off(code));
     assert_sql(rig->folder.path, "SELECT DISTINCT key FROM outbox WHERE attempts > 0", "r0001");
     set_outage(rig->fake, -1);
     assert_sent(rig, KL_OUTBOX_REGISTRATION, "r0006");
     g_autofree char *keys = done_keys(rig);
     g_assert_cmpstr(keys, ==, "r0001 r0002 r0003 r0004 r0005 r0006");
-    g_assert_null(await_status(rig, 0, 0).waiting_code);
-    g_assert_true(kl_outbox_prompt(rig->outbox, 0));
+    const KlOutboxStatus status = await_status(rig, 0, 0);
+    assert_nothing_waits(&status);
+    g_assert_true(kl_outbox_prompt(rig->outbox, KL_OUTBOX_REGISTRATION, 0));
+    g_assert_true(kl_outbox_answers(rig->outbox));
 }
 
 static void
@@ -134,21 +138,104 @@ test_denied(Rig *rig, gconstpointer data)
     outage(rig, KL_ERROR_CLOUD_DENIED);
 }
 
+/* One table is missing, may not be written, or is full: the other kinds' rows go on, and its own wait in their order.
+ * The kind that is held has the oldest rows. */
+static void
+holds_its_own(Rig *rig, KlOutboxKind held, KlErrorCode code, guint n_calls)
+{
+    static const KlOutboxKind others[KL_OUTBOX_KINDS] = {KL_OUTBOX_RECORD, KL_OUTBOX_CLEANUP, KL_OUTBOX_REGISTRATION};
+    KlOutboxOptions options = {.signer = &rig->fake->signer, .per_second = 500};
+    const char *kinds[] = {"registration", "record", "cleanup"};
+    KlOutboxKind other = others[held];
+    rig->fake->outage_of = (int)held;
+    rig->fake->outage = (int)code;
+    queue(rig->folder.path, kinds[held], 4);
+    queue(rig->folder.path, kinds[other], 4);
+    start(rig, &options);
+    assert_sent(rig, other, "r0004");
+    await_calls(rig->fake, 4 + n_calls);
+    g_assert_cmpstr(await_trouble(rig, held), ==, kl_error_name(code));
+    KlOutboxStatus status = await_status(rig, 4, 0);
+    g_assert_cmpuint(status.queued_of[held], ==, 4);
+    g_assert_null(status.waiting_codes[other]);
+    g_assert_false(kl_outbox_prompt(rig->outbox, held, 60000));
+    g_assert_true(kl_outbox_prompt(rig->outbox, other, 0));  /* those that wait are not before it */
+    kl_outbox_flush(rig->outbox, (guint)(ROUNDS_US / 1000)); /* nor does anybody wait for them */
+    g_autofree char *before = done_keys(rig);
+    g_assert_cmpstr(before, ==, "r0001 r0002 r0003 r0004");
+
+    set_outage(rig->fake, -1);
+    for (guint i = 1; i <= 4; i++) {
+        g_autofree char *key = g_strdup_printf("r%04u", i);
+        assert_sent(rig, held, key);
+    }
+    status = await_status(rig, 0, 0);
+    assert_nothing_waits(&status);
+}
+
+static void
+test_missing(Rig *rig, gconstpointer data)
+{
+    holds_its_own(rig, KL_OUTBOX_RECORD, KL_ERROR_CLOUD_MISSING, 2);
+    g_autofree char *keys = done_keys(rig);
+    g_assert_cmpstr(keys, ==, "r0001 r0002 r0003 r0004 r0001 r0002 r0003 r0004");
+}
+
+static void
+test_denied_rows(Rig *rig, gconstpointer data)
+{
+    holds_its_own(rig, KL_OUTBOX_REGISTRATION, KL_ERROR_CLOUD_DENIED, 2);
+}
+
+static void
+test_limit(Rig *rig, gconstpointer data)
+{
+    holds_its_own(rig, KL_OUTBOX_CLEANUP, KL_ERROR_CLOUD_LIMIT, 2);
+}
+
+/* The way to one service may be closed alone. */
+static void
+test_one_service(Rig *rig, gconstpointer data)
+{
+    holds_its_own(rig, KL_OUTBOX_CLEANUP, KL_ERROR_NET_DOWN, 2);
+}
+
+static void
+test_run_of_one(Rig *rig, gconstpointer data)
+{
+    holds_its_own(rig, KL_OUTBOX_RECORD, KL_ERROR_CLOUD_UNAVAILABLE, KL_OUTBOX_RUN);
+    g_assert_true(kl_outbox_answers(rig->outbox));
+}
+
 /* Row after row failing alike is no row's own trouble: they wait, too, and all arrive in the end. */
 static void
-test_run(Rig *rig, gconstpointer data)
+run_of(Rig *rig, KlErrorCode code, gboolean answers)
 {
     queue(rig->folder.path, "registration", 8);
-    rig->fake->outage = KL_ERROR_CLOUD_TIMEOUT;
+    rig->fake->outage = (int)code;
     start(rig, NULL);
     await_calls(rig->fake, KL_OUTBOX_RUN);
-    g_assert_cmpstr(await_trouble(rig), ==, "CLOUD_TIMEOUT");
+    g_assert_cmpstr(await_trouble(rig, KL_OUTBOX_REGISTRATION), ==, kl_error_name(code));
+    g_assert_cmpint(kl_outbox_answers(rig->outbox), ==, answers);
     set_outage(rig->fake, -1);
     for (guint i = 1; i <= 8; i++) {
         g_autofree char *key = g_strdup_printf("r%04u", i);
         assert_sent(rig, KL_OUTBOX_REGISTRATION, key);
     }
     await_status(rig, 0, 0);
+}
+
+static void
+test_run(Rig *rig, gconstpointer data)
+{
+    run_of(rig, KL_ERROR_CLOUD_TIMEOUT, FALSE);
+}
+
+/* Who answers that it has trouble with rows may be asked something. */
+static void
+test_run_answered(Rig *rig, gconstpointer data)
+{
+    run_of(rig, KL_ERROR_CLOUD_UNAVAILABLE, TRUE);
 }
 
 /* --- clean-up --- */
@@ -292,7 +379,13 @@ main(int argc, char **argv)
     ADD("later", test_later);
     ADD("net-down", test_net_down);
     ADD("denied", test_denied);
+    ADD("missing", test_missing);
+    ADD("denied-rows", test_denied_rows);
+    ADD("limit", test_limit);
+    ADD("one-service", test_one_service);
+    ADD("run-of-one", test_run_of_one);
     ADD("run", test_run);
+    ADD("run-answered", test_run_answered);
     ADD("cleanup", test_cleanup);
     ADD("cleanup-by-nobody", test_cleanup_by_nobody);
     ADD("drain", test_drain);

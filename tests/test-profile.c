@@ -49,6 +49,7 @@ test_all_keys(void)
     g_assert_cmpuint(profile->restart_seconds, ==, 45);
     g_assert_cmpint(profile->id_rule, ==, KL_ID_SEQUENCE);
     g_assert_cmpstr(profile->id_pattern, ==, "FX30-%06u");
+    g_assert_cmpstr(profile->id_sequence, ==, "FX30-%u");
     g_assert_cmpint(profile->label_rule, ==, KL_LABEL_ANY);
     g_assert_true(profile->label_required);
     g_assert_cmpstr(profile->label_pattern, ==, "[0-9]{15}|[A-Za-z0-9]{14}|FX30-\\d{6}");

@@ -148,7 +148,8 @@ static const Row rows[] = {
       {"superseded_us", "2", {NOT_A_TIME, "NULL"}},
       {"supersede_reason", "'a'", {"''", "NULL"}},
       {"revoked_us", "3", {NOT_A_TIME, "NULL"}},
-      {"revoke_reason", "'b'", {"''", "NULL"}}}},
+      {"revoke_reason", "'b'", {"''", "NULL"}},
+      {"places", "'iot'"}}},
     {"certificates",
      {{"sha256", HASH},
       {"imei", UNIT_2},
@@ -299,6 +300,7 @@ static const struct {
                    " FROM certificates WHERE imei = " UNIT_2,
      FALSE},
     {"UPDATE certificates SET der = x'00'", FALSE},
+    {"UPDATE certificates SET places = 'iot'", FALSE},
     {"UPDATE certificates SET superseded_us = 5, supersede_reason = 'a'", TRUE},
     {"UPDATE certificates SET superseded_us = 5, supersede_reason = 'a';"
      " UPDATE certificates SET revoked_us = 5, revoke_reason = 'a'",

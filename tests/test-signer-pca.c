@@ -3,6 +3,7 @@
 #include "certs/signer_pca.h"
 
 #include "certs/cloud_ca.h"
+#include "certs/pca_revoke.h"
 #include "certs/signer_register.h"
 #include "tests/signer_cloud.h"
 
@@ -126,13 +127,131 @@ test_unit(void)
     g_assert_cmpuint(count_notes(), ==, 0);
     g_assert_cmpuint(count_issued(unit.csr->spki_sha256, NULL, NULL), ==, 1);
     g_assert_cmpuint(cloud_count(unit.csr->spki_sha256, NULL, NULL), ==, 0);
+    g_assert_cmpstr(unit.ledger->places, ==, ca_arn);
+    op = cloud_op();
     for (guint i = 0; i < 2; i++) {
-        g_assert_true(rig.signer->klass->revoke(rig.signer, unit.ledger, &error));
+        g_assert_true(kl_pca_revoke(rig.aws, ca_arn, unit.ledger->serial, "SUPERSEDED", &op, &error));
         g_assert_no_error(error);
     }
     count_issued(unit.csr->spki_sha256, NULL, &reason);
-    g_assert_cmpstr(reason, ==, "UNSPECIFIED");
+    g_assert_cmpstr(reason, ==, "SUPERSEDED");
     aws_peer_assert_clean(peer);
+}
+
+/* What the CA does not know is refused, and nobody else's trouble; an odd number of digits is a number, too. */
+static void
+test_revoke_unknown(void)
+{
+    g_autoptr(KlAws) aws = cloud_aws(5000);
+    g_autofree char *gone = g_strdup(ca_arn);
+    static const char *const serials[] = {"abc", "1", "0123456789abcdef"};
+    gone[strlen(gone) - 1] ^= 1;
+    for (guint i = 0; i < G_N_ELEMENTS(serials); i++) {
+        g_autoptr(GError) error = NULL;
+        KlOp op = cloud_op();
+        g_assert_false(kl_pca_revoke(aws, ca_arn, serials[i], "UNSPECIFIED", &op, &error));
+        oracle_assert_code(error, KL_ERROR_CLOUD_REFUSED);
+        g_assert_nonnull(strstr(error->message, "ResourceNotFound"));
+        g_clear_error(&error);
+        g_assert_false(kl_pca_revoke(aws, gone, serials[i], "UNSPECIFIED", &op, &error));
+        oracle_assert_code(error, KL_ERROR_CLOUD_REFUSED);
+    }
+    aws_peer_assert_clean(peer);
+}
+
+/* As a job does it that tries again: looks first, and asks when there is none. */
+static KlCertificate *
+ask_again(Unit *unit, KlSigner *signer, GError **error)
+{
+    KlCertificate *found = NULL;
+    KlOp op = cloud_op();
+    unit_ask(unit);
+    const KlIssueRequest request = unit_issue_request(unit);
+    g_assert_true(signer->klass->lookup(signer, &request, &found, &op, error));
+    g_assert_null(found);
+    return signer->klass->issue(signer, &request, &op, error);
+}
+
+/* The CA fails at the request, in this attempt or in one whose end nobody saw: the next one asks under another token,
+ * and there is one certificate in the end. */
+static void
+test_failed(void)
+{
+    {
+        g_auto(Rig) rig = rig_open(KL_REGISTER_NO, 5000);
+        g_auto(Unit) unit = {0};
+        unit_open(&unit);
+        cloud_settings("{\"pca_failures\": 3}");
+        for (guint i = 0; i < 3; i++) {
+            g_autoptr(GError) error = NULL;
+            g_assert_null(ask_again(&unit, rig.signer, &error));
+            oracle_assert_code(error, KL_ERROR_CLOUD_UNAVAILABLE);
+        }
+        g_autoptr(GError) error = NULL;
+        g_autoptr(KlCertificate) made = ask_again(&unit, rig.signer, &error);
+        g_assert_no_error(error);
+        g_assert_nonnull(made);
+        g_assert_cmpuint(count_issued(unit.csr->spki_sha256, NULL, NULL), ==, 1);
+        ORACLE(folder, "rm -f pca/*");
+    }
+    /* The program ended before it asked for the certificate: lookup() finds out. */
+    g_auto(Rig) rig = rig_open(KL_REGISTER_NO, 5000);
+    g_auto(Unit) unit = {0};
+    g_autoptr(GError) error = NULL;
+    unit_open(&unit);
+    cloud_settings("{\"pca_failures\": 1}");
+    cloud_plant("GetCertificate", &cloud_faults[0], FALSE);
+    KlOp op = cloud_op();
+    g_assert_null(unit_get(&unit, rig.signer, &op, &error));
+    aws_peer_clear(peer);
+    g_assert_cmpuint(count_notes(), ==, 1);
+    g_clear_error(&error);
+    g_autoptr(KlCertificate) made = ask_again(&unit, rig.signer, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(count_issued(unit.csr->spki_sha256, NULL, NULL), ==, 1);
+    ORACLE(folder, "rm -f pca/*");
+    aws_peer_assert_clean(peer);
+}
+
+/* Near the CA's end the time that is asked for depends on the clock: what is asked again is what was asked, and no more
+ * than one certificate is made. The peer refuses a token that comes with anything else. */
+static void
+test_asked_again(void)
+{
+    g_auto(Rig) rig = rig_open(KL_REGISTER_NO, 5000);
+    g_auto(Unit) unit = {0};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(KlCertificate) found = NULL;
+    KlOp op = cloud_op();
+    unit_open(&unit);
+    unit.profile.validity_days = 30000;
+    cloud_plant("IssueCertificate", &cloud_faults[1], FALSE);
+    KlIssueRequest request = unit_issue_request(&unit);
+    g_assert_null(rig.signer->klass->issue(rig.signer, &request, &op, &error));
+    g_clear_error(&error);
+    aws_peer_clear(peer);
+    unit_ask(&unit);
+    unit.profile.validity_days = 10;
+    request = unit_issue_request(&unit);
+    request.now += 5;
+    g_assert_true(rig.signer->klass->lookup(rig.signer, &request, &found, &op, &error));
+    g_assert_no_error(error);
+    g_assert_nonnull(found);
+    g_assert_cmpuint(count_issued(unit.csr->spki_sha256, NULL, NULL), ==, 1);
+    aws_peer_assert_clean(peer);
+
+    /* A job that asked for nothing has nothing to be found, and a note about another CA's leads nowhere. */
+    g_clear_pointer(&found, kl_certificate_free);
+    request.job = "00000000-0000-4000-8000-000000000000";
+    guint asked = aws_peer_calls(peer, "IssueCertificate");
+    g_assert_true(rig.signer->klass->lookup(rig.signer, &request, &found, &op, &error));
+    g_assert_null(found);
+    request.job = unit.job;
+    ORACLE(folder, "(echo '%s'; echo arn:aws:acm-pca:eu-north-1:1:other/1) >'pca/%s'", unit.job, unit.csr->spki_sha256);
+    g_assert_true(rig.signer->klass->lookup(rig.signer, &request, &found, &op, &error));
+    g_assert_null(found);
+    g_assert_cmpuint(aws_peer_calls(peer, "IssueCertificate"), ==, asked);
+    ORACLE(folder, "rm -f pca/*");
 }
 
 static void
@@ -288,6 +407,9 @@ main(int argc, char **argv)
         g_assert_true(kl_cloud_register_ca(aws, anchors, NULL, &done, &op, &error));
     }
     g_test_add_func("/signer-pca/unit", test_unit);
+    g_test_add_func("/signer-pca/revoke-unknown", test_revoke_unknown);
+    g_test_add_func("/signer-pca/failed", test_failed);
+    g_test_add_func("/signer-pca/asked-again", test_asked_again);
     g_test_add_func("/signer-pca/note", test_note);
     g_test_add_func("/signer-pca/unfit", test_unfit);
     g_test_add_func("/signer-pca/templates", test_templates);

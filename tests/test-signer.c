@@ -9,10 +9,11 @@
 
 #define PASSPHRASE "correct horse"
 
+/* A moment after all that openssl makes in a test, however slow; certificates are backdated by more than that. */
 static gint64
-now_s(void)
+soon_s(void)
 {
-    return g_get_real_time() / G_USEC_PER_SEC;
+    return g_get_real_time() / G_USEC_PER_SEC + 600;
 }
 
 /* Makes a CA of 200 days in DIR/ca by openssl; key_command leaves the key in k. */
@@ -57,7 +58,7 @@ issue(KlSigner *signer, KlPki *pki, const char *dir, gint64 now)
     KlCertificate *found = certificate;
     g_assert_true(signer->klass->lookup(signer, &request, &found, NULL, &error));
     g_assert_null(found);
-    g_assert_true(signer->klass->revoke(signer, certificate, &error));
+    g_assert_cmpstr(certificate->places, ==, "");
     return certificate;
 }
 
@@ -75,7 +76,7 @@ test_kinds_of_key(void)
     for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++) {
         g_autoptr(OracleFolder) dir = oracle_folder();
         g_autoptr(GError) error = NULL;
-        gint64 now = now_s() + 1;
+        gint64 now = soon_s();
         g_autoptr(KlCa) ca = ca_of(dir, kinds[i].command, BOTH, now);
         KlPki *pki = kl_pki_new(kl_ca_chain_pem(ca), &error);
         KlSigner *signer = kl_signer_local_new(ca);
@@ -98,7 +99,7 @@ test_below_a_root(void)
 {
     g_autoptr(OracleFolder) dir = oracle_folder();
     g_autoptr(GError) error = NULL;
-    gint64 now = now_s() + 1;
+    gint64 now = soon_s();
     g_autoptr(KlSecret) passphrase = oracle_secret(PASSPHRASE);
     ORACLE(dir, "umask 077; openssl req -x509 -newkey rsa:2048 -nodes -keyout rk -subj /CN=Root -days 400 "
                 "-config /dev/null -addext subjectKeyIdentifier=hash -addext basicConstraints=critical,CA:TRUE "
@@ -134,7 +135,7 @@ static void
 test_self_test(void)
 {
     g_autoptr(OracleFolder) dir = oracle_folder();
-    gint64 now = now_s() + 1;
+    gint64 now = soon_s();
     g_autoptr(KlCa) ca = ca_of(dir, P256, BOTH, now);
     KlSigner *signer = kl_signer_local_new(ca);
     KlProfile profile = oracle_profile();
@@ -167,7 +168,7 @@ test_cancelled(void)
 {
     g_autoptr(OracleFolder) dir = oracle_folder();
     g_autoptr(GError) error = NULL;
-    gint64 now = now_s() + 1;
+    gint64 now = soon_s();
     g_autoptr(KlCa) ca = ca_of(dir, P256, BOTH, now);
     KlSigner *signer = kl_signer_local_new(ca);
     g_autoptr(GCancellable) cancel = g_cancellable_new();
@@ -188,7 +189,7 @@ test_crl(void)
 {
     g_autoptr(OracleFolder) dir = oracle_folder();
     g_autoptr(GError) error = NULL;
-    gint64 now = now_s() + 1;
+    gint64 now = soon_s();
     g_autoptr(KlCa) ca = ca_of(dir, P256, BOTH, now);
     KlPki *pki = kl_pki_new(kl_ca_chain_pem(ca), &error);
     KlSigner *signer = kl_signer_local_new(ca);
@@ -247,7 +248,7 @@ static void
 test_crl_refusals(void)
 {
     g_autoptr(OracleFolder) dir = oracle_folder();
-    gint64 now = now_s() + 1;
+    gint64 now = soon_s();
     g_autoptr(KlCa) ca = ca_of(dir, P256, BOTH, now);
     g_autoptr(GPtrArray) ledger = g_ptr_array_new();
     const struct {

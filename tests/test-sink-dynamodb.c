@@ -73,13 +73,21 @@ test_whose_row(void)
          -1,
          "S:r1",
          "S:new"},
-        /* The unit's, and first boot has begun. */
+        /* The unit's, and first boot has begun with something else: nobody may take that for done. */
         {"\"keyline_run\":{\"S\":\"r0\"},\"keyline_imei\":{\"S\":\"1\"},\"keyline_queued\":{\"N\":\"9\"},"
          "\"registered\":{\"S\":\"requested\"},\"firmware\":{\"S\":\"old\"}",
          {"W-3", "1", "r1", "new", 10},
-         -1,
+         KL_ERROR_CLOUD_CONFLICT,
          "S:r0",
          "S:old"},
+        /* With the same, so that there is nothing to be changed. */
+        {"\"keyline_run\":{\"S\":\"r0\"},\"keyline_imei\":{\"S\":\"1\"},\"keyline_queued\":{\"N\":\"9\"},"
+         "\"registered\":{\"S\":\"ok\"},\"firmware\":{\"S\":\"new\"},\"policy\":{\"S\":\"p\"},"
+         "\"parameters\":{\"S\":\"{\\\"topic\\\":\\\"t/W-8\\\"}\"}",
+         {"W-8", "1", "r1", "new", 10},
+         -1,
+         "S:r0",
+         "S:new"},
         /* The unit's, from a later run at another station: ours comes late. */
         {"\"keyline_run\":{\"S\":\"r2\"},\"keyline_imei\":{\"S\":\"1\"},\"keyline_queued\":{\"N\":\"11\"},"
          "\"registered\":{\"S\":\"false\"},\"firmware\":{\"S\":\"newer\"}",
@@ -122,6 +130,58 @@ test_whose_row(void)
     aws_peer_assert_clean(peer);
 }
 
+/* A row that begins anew: the unit's own in any state, once for its run; nobody else's, and nothing newer. */
+static void
+test_reset(void)
+{
+    static const struct {
+        const char *device, *imei, *queued, *registered; /* in the table */
+        int code;
+        const char *run, *state, *count; /* there afterwards */
+    } table[] = {
+        {"A-0", "1", "9", "ok", -1, "S:r1", "S:false", "N:0"},
+        {"A-1", "1", "9", "requested", -1, "S:r1", "S:false", "N:0"},
+        {"A-2", "1", "9", "false", -1, "S:r1", "S:false", "N:0"},
+        {"A-3", "1", "11", "ok", -1, "S:r0", "S:ok", "N:4"},
+        {"A-4", "2", "9", "ok", KL_ERROR_DUPLICATE_DEVICE, "S:r0", "S:ok", "N:4"},
+    };
+    static const char *const answers[] = {NULL, "drop-after"}; /* of the update */
+    g_autoptr(KlAws) aws = make_aws();
+    g_autoptr(KlSink) sink = kl_sink_dynamodb_new(aws, &tables, "north");
+    for (guint i = 0; i < G_N_ELEMENTS(table) * G_N_ELEMENTS(answers); i++) {
+        typeof(&table[0]) t = &table[i / G_N_ELEMENTS(answers)];
+        const char *answer = answers[i % G_N_ELEMENTS(answers)];
+        g_autofree char *there = g_strdup_printf(
+            "{\"device\":{\"S\":\"%s\"},\"keyline_imei\":{\"S\":\"%s\"},\"keyline_run\":{\"S\":\"r0\"},"
+            "\"keyline_queued\":{\"N\":\"%s\"},\"registered\":{\"S\":\"%s\"},\"firmware\":{\"S\":\"old\"},"
+            "\"version\":{\"N\":\"4\"},\"connections\":{\"N\":\"4\"}}",
+            t->device, t->imei, t->queued, t->registered);
+        cloud_table_put(aws, TABLE_REGISTRATION, there);
+        g_autoptr(KlOutboxRow) row = registration(&(Row){t->device, "1", "r1", "new", 10, TRUE});
+        g_autofree char *fault = g_strdup_printf("{\"operation\":\"UpdateItem\",\"kind\":\"%s\",\"nth\":1}", answer);
+        if (answer != NULL)
+            aws_peer_plant(peer, fault);
+        g_autoptr(GError) error = NULL;
+        g_assert_true(put(sink, row, &error) == (t->code < 0));
+        aws_peer_clear(peer);
+        if (t->code >= 0)
+            g_assert_error(error, KL_ERROR, t->code);
+        g_autoptr(JsonObject) item = find_item(TABLE_REGISTRATION, "device", t->device);
+        assert_attribute(item, "keyline_run", t->run);
+        assert_attribute(item, "registered", t->state);
+        assert_attribute(item, "connections", t->count);
+        assert_attribute(item, "version", t->count);
+    }
+    /* Once: what first boot makes of it afterwards stays, should the row be sent again. */
+    g_autoptr(KlOutboxRow) row = registration(&(Row){"A-0", "1", "r1", "new", 10, TRUE});
+    cloud_table_put(aws, TABLE_REGISTRATION,
+                    "{\"device\":{\"S\":\"A-0\"},\"keyline_imei\":{\"S\":\"1\"},\"keyline_run\":{\"S\":\"r1\"},"
+                    "\"keyline_queued\":{\"N\":\"10\"},\"registered\":{\"S\":\"ok\"}}");
+    g_assert_true(put(sink, row, NULL));
+    g_autoptr(JsonObject) item = find_item(TABLE_REGISTRATION, "device", "A-0");
+    assert_attribute(item, "registered", "S:ok");
+}
+
 /* What was looked at has changed by the time that it is to be brought up to date: nothing is overwritten. */
 static void
 test_stale_look(void)
@@ -130,7 +190,7 @@ test_stale_look(void)
         const char *there, *imei, *queued, *registered; /* in the table */
         int code;
     } table[] = {
-        {"L-0", "1", "9", "requested", -1},
+        {"L-0", "1", "9", "requested", KL_ERROR_CLOUD_CONFLICT},
         {"L-1", "1", "11", "false", -1},
         {"L-2", "2", "9", "false", KL_ERROR_DUPLICATE_DEVICE},
     };
@@ -268,6 +328,8 @@ test_passed_elsewhere(void)
                 continue;
             g_assert_cmpstr(passed->station, ==, who == 0 ? "south" : "north");
             g_assert_cmpstr(passed->operator_id, ==, "217");
+            g_assert_cmpstr(passed->device_id, ==, "D1");
+            g_assert_cmpstr(passed->certificate, ==, "ab");
             g_assert_cmpint(passed->passed_us, ==, table[atoi(expected + 2)].ended_us);
         }
     }
@@ -415,6 +477,7 @@ main(int argc, char **argv)
     cloud_tables_make(aws);
     g_test_add_func("/sink-dynamodb/types", test_types);
     g_test_add_func("/sink-dynamodb/whose-row", test_whose_row);
+    g_test_add_func("/sink-dynamodb/reset", test_reset);
     g_test_add_func("/sink-dynamodb/stale-look", test_stale_look);
     g_test_add_func("/sink-dynamodb/malformed", test_malformed);
     g_test_add_func("/sink-dynamodb/refused", test_refused);

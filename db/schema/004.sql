@@ -8,7 +8,8 @@ ALTER TABLE jobs ADD COLUMN row_queued INTEGER NOT NULL DEFAULT 0
 -- What has to go to a cloud's tables, queued in the transaction that keeps the thing itself. run is the job that queued it
 -- (a certificate revoked by hand: the job that it was issued in). The body is a JSON object; what is not known is null:
 --   registration  key device id    device, registered, policy, firmware, parameters (all text), version, connections
---                                  (numbers), imei
+--                                  (numbers), imei, reset (boolean: the unit is provisioned anew, and so the row
+--                                  begins anew whatever first boot has made of it)
 --   record        key record's id  record, imei, fsn, device_id, station, slot, product, outcome, code, operator,
 --                                  work_order, started_us, ended_us (numbers), certificate (SHA-256), program
 --   cleanup       key SHA-256      certificate (SHA-256), device_id, reason
@@ -95,6 +96,9 @@ CREATE TRIGGER outbox_stays BEFORE DELETE ON outbox
 BEGIN
     SELECT raise(ABORT, 'what was queued is never forgotten');
 END;
+
+-- Whether a unit is provisioned anew is asked with each of its rows.
+CREATE INDEX intents_reprovision ON intents (imei) WHERE kind = 'REPROVISION';
 
 -- Blocks of numbers that this station alone may hand out: first .. first + size - 1, of which the first used ones are gone.
 -- Of a database that is restored from a backup, numbers handed out since that backup are handed out again: only the cloud's

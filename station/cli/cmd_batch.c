@@ -83,7 +83,7 @@ run_batch(KlCli *cli, const Options *o, GError **error)
         kl_fail(error, KL_ERROR_USAGE, "this station has no slots; see 'keyline slots'");
         return -1;
     }
-    if (!kl_passphrase_unlock(station, &o->passphrase, error))
+    if (!kl_passphrase_unlock(station, &o->passphrase, error) || !kl_station_ready(station, error))
         return -1;
     const KlJobRequest request = {.operator_id = o->operator_id, .work_order = o->work_order};
     guint idle = o->idle >= 0 ? (guint)o->idle : isatty(STDIN_FILENO) ? 0 : IDLE_SECONDS;

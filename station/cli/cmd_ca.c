@@ -9,6 +9,8 @@
 #define DEFAULT_CA_DAYS 7300
 #define DEFAULT_CRL_DAYS 30
 #define MAX_DAYS 36500
+/* How long a revocation may try to reach AWS. */
+#define AWS_S 20
 
 static gboolean
 check_days(int days, GError **error)
@@ -208,6 +210,30 @@ normal_fingerprint(const char *text)
     return g_string_free(normal, !ok);
 }
 
+static void
+print_revoked(const KlCli *cli, const char *fingerprint, KlTold told, const char *why)
+{
+    static const char *const names[] = {
+        [KL_TOLD_NOBODY] = "unknown", [KL_TOLD_SENT] = "out", [KL_TOLD_QUEUED] = "queued"};
+    if (cli->json) {
+        g_autoptr(JsonBuilder) builder = json_builder_new();
+        json_builder_begin_object(builder);
+        kl_json_string(builder, "revoked", fingerprint);
+        kl_json_string(builder, "aws", names[told]);
+        kl_json_string(builder, "aws_waits_for", why);
+        json_builder_end_object(builder);
+        kl_json_print(builder);
+        return;
+    }
+    printf("Revoked %s\n", fingerprint);
+    if (told == KL_TOLD_SENT)
+        printf("AWS has taken it out.\n");
+    else if (told == KL_TOLD_QUEUED)
+        printf("AWS was NOT told yet (%s).\nThat is queued: the running line tells it, or keyline registry push.\n",
+               why);
+    printf("Tell others with: keyline ca crl\n");
+}
+
 static int
 run_revoke(KlCli *cli, char **words, GError **error)
 {
@@ -217,8 +243,8 @@ run_revoke(KlCli *cli, char **words, GError **error)
         {NULL},
     };
     const char *about = "Revokes a certificate by its SHA-256 fingerprint (see keyline records show).\n"
-                        "Tell others with keyline ca crl; with [aws], keyline registry push takes it\n"
-                        "out of AWS, as the running line does by itself.";
+                        "Where AWS knows it, takes it out there too, or says that this has to wait.\n"
+                        "Tell others with keyline ca crl.";
     if (!kl_cli_parse(cli, "keyline ca revoke", "FINGERPRINT", about, entries, 1, 1, words, error))
         return -1;
     g_autofree char *fingerprint = normal_fingerprint(words[1]);
@@ -230,13 +256,11 @@ run_revoke(KlCli *cli, char **words, GError **error)
     g_autoptr(KlStation) station = kl_station_open(cli->dir, KL_STATION_RUN, NULL, error);
     if (station == NULL)
         return -1;
-    KlStore *store = kl_station_store(station);
-    if (!store->klass->revoke(store, fingerprint, reason, error))
+    KlTold told = KL_TOLD_NOBODY;
+    g_autofree char *why = NULL;
+    if (!kl_station_ca_revoke(station, fingerprint, reason, AWS_S, &told, &why, error))
         return -1;
-    const char *next = kl_station_config(station)->aws.on ? "Take it out of AWS with: keyline registry push"
-                                                          : "Tell others with: keyline ca crl";
-    g_autofree char *text = g_strconcat("Revoked ", fingerprint, "\n", next, NULL);
-    print_result(cli, "revoked", fingerprint, text);
+    print_revoked(cli, fingerprint, told, why);
     return KL_EXIT_DONE;
 }
 

@@ -56,7 +56,7 @@ kl_cmd_provision(KlCli *cli, char **words, GError **error)
         return -1;
     g_autoptr(KlStation) station = kl_work_open(cli, o.product, error);
     if (station == NULL || kl_config_slot(kl_station_config(station), o.slot, error) == NULL ||
-        !kl_passphrase_unlock(station, &o.passphrase, error))
+        !kl_passphrase_unlock(station, &o.passphrase, error) || !kl_station_ready(station, error))
         return -1;
 
     const KlJobRequest request = {

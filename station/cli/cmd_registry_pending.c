@@ -167,7 +167,7 @@ parse_number(const char *text, gint64 *number, GError **error)
 }
 
 static void
-print_done(const KlCli *cli, const char *what, gint64 number)
+print_done(const KlCli *cli, const char *what, gint64 number, const char *hint)
 {
     if (cli->json) {
         g_autoptr(JsonBuilder) builder = json_builder_new();
@@ -177,10 +177,18 @@ print_done(const KlCli *cli, const char *what, gint64 number)
         json_builder_end_object(builder);
         kl_json_print(builder);
     } else if (number == 0) {
-        printf("All rows are to be sent again; keyline registry push does it now.\n");
+        printf("All rows: %s.%s\n", what, hint);
     } else {
-        printf("Row %" G_GINT64_FORMAT ": %s.\n", number, what);
+        printf("Row %" G_GINT64_FORMAT ": %s.%s\n", number, what, hint);
     }
+}
+
+/* The store, also while somebody runs the station. */
+static KlStore *
+open_beside(const KlCli *cli, GError **error)
+{
+    g_autoptr(KlStation) station = kl_station_open(cli->dir, KL_STATION_READ, NULL, error);
+    return station != NULL ? kl_station_open_writer(station, error) : NULL;
 }
 
 int
@@ -192,7 +200,8 @@ kl_cmd_registry_retry(KlCli *cli, char **words, GError **error)
         {"all", 'a', 0, G_OPTION_ARG_NONE, &all, "Every row", NULL},
         {NULL},
     };
-    const char *about = "Has a parked row sent again, and one that waits for its next turn sent at once.";
+    const char *about = "Has a parked row sent again, and one that waits for its next turn sent at once. Works\n"
+                        "beside a running station, which sends it within a minute or two.";
     if (!kl_cli_parse(cli, "keyline registry retry", "[NUMBER]", about, entries, 0, 1, words, error))
         return -1;
     if (all == (words[1] != NULL)) {
@@ -201,13 +210,10 @@ kl_cmd_registry_retry(KlCli *cli, char **words, GError **error)
     }
     if (!all && !parse_number(words[1], &number, error))
         return -1;
-    g_autoptr(KlStation) station = kl_station_open(cli->dir, KL_STATION_RUN, NULL, error);
-    if (station == NULL)
+    g_autoptr(KlStore) store = open_beside(cli, error);
+    if (store == NULL || !store->klass->outbox_retry(store, number, error))
         return -1;
-    KlStore *store = kl_station_store(station);
-    if (!store->klass->outbox_retry(store, number, error))
-        return -1;
-    print_done(cli, "queued", number);
+    print_done(cli, "queued", number, " A running station sends by itself; else: keyline registry push.");
     return KL_EXIT_DONE;
 }
 
@@ -215,16 +221,14 @@ int
 kl_cmd_registry_park(KlCli *cli, char **words, GError **error)
 {
     gint64 number = 0;
-    const char *about = "Puts a row aside. It is not sent any more until keyline registry retry.";
+    const char *about = "Puts a row aside. It is not sent any more until keyline registry retry. Works beside a\n"
+                        "running station; what it is sending at that moment may still arrive.";
     if (!kl_cli_parse(cli, "keyline registry park", "NUMBER", about, NULL, 1, 1, words, error) ||
         !parse_number(words[1], &number, error))
         return -1;
-    g_autoptr(KlStation) station = kl_station_open(cli->dir, KL_STATION_RUN, NULL, error);
-    if (station == NULL)
+    g_autoptr(KlStore) store = open_beside(cli, error);
+    if (store == NULL || !store->klass->outbox_park(store, number, NULL, NULL, error))
         return -1;
-    KlStore *store = kl_station_store(station);
-    if (!store->klass->outbox_park(store, number, NULL, NULL, error))
-        return -1;
-    print_done(cli, "parked", number);
+    print_done(cli, "parked", number, "");
     return KL_EXIT_DONE;
 }

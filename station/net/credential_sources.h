@@ -1,4 +1,9 @@
-/* Where keys can come from, for aws_credentials.c. */
+/* Where keys can come from, for aws_credentials.c.
+ *
+ * Every copy of a secret that is ours is wiped as soon as it has served: what was read, the JSON's nodes, the headers
+ * that were sent, the keys themselves (KlSecret). Out of reach are copies of others, which go back to malloc as they
+ * are: json-glib's scanner (and all but the last of members that come twice), libcurl's buffers, what a growing buffer
+ * leaves behind when it moves. The environment stays as it was found: credential_process inherits it. */
 #pragma once
 
 #include "station/net/aws_credentials.h"

@@ -261,7 +261,7 @@ store_ms(KlLineRig *rig, guint index)
 static void
 await_outage(KlLineRig *rig)
 {
-    while (kl_outbox_status(kl_station_outbox(rig->station)).waiting_code == NULL)
+    while (kl_outbox_status(kl_station_outbox(rig->station)).waiting_codes[KL_OUTBOX_RECORD] == NULL)
         g_usleep(G_USEC_PER_SEC / 100);
 }
 

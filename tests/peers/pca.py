@@ -41,7 +41,7 @@ class Pca:
         self.authority = Authority(folder, "pca", "/O=Peer/CN=Peer Private CA", CA_DAYS)
         for name, extensions in TEMPLATES.items():
             self.authority.profile(name.replace("/", "-"), *extensions)
-        # ARN -> what was issued; (token) -> (time, ARN).
+        # ARN -> what was issued; token -> (time, ARN, what was asked for under it).
         self.issued, self.tokens = {}, {}
 
     def check_ca(self, arn):
@@ -63,12 +63,15 @@ class Pca:
             raise AwsError("InvalidArgsException", f"{value} is not an END_DATE") from None
 
     def days_of(self, validity):
+        """Whole days, never so many that the certificate ends later than was asked for."""
         end = self.end_of(validity)
         if end > self.authority.certificate.not_after:
             raise AwsError("InvalidArgsException", "The certificate would outlive its CA")
         if end < self.clock.now() + DAY:
             raise AwsError("InvalidArgsException", "The certificate would end within a day")
-        return int((end - self.clock.now() + 1) // DAY)
+        if validity["Type"] in UNIT_DAYS:
+            return validity["Value"] * UNIT_DAYS[validity["Type"]]
+        return int((end - self.clock.now()) // DAY)
 
     def IssueCertificate(
         self,
@@ -92,14 +95,23 @@ class Pca:
         if SigningAlgorithm != "SHA256WITHECDSA":
             raise AwsError("InvalidArgsException", "The CA signs by SHA256WITHECDSA")
         days = self.days_of(Validity)
+        asked = [Csr, template, Validity]
         with self.lock:
             known = self.tokens.get(IdempotencyToken)
             if IdempotencyToken and known and known[0] > time.monotonic() - TOKEN_SECONDS:
+                # The service would shut an eye: a client that repeats a call repeats all of it.
+                if known[2] != asked:
+                    raise AwsError("InvalidArgsException", "The token was used for another request")
                 return {"CertificateArn": known[1]}
-            return {"CertificateArn": self._issue(Csr, template, days, IdempotencyToken)}
+            arn = self._issue(Csr, template, days, IdempotencyToken)
+            if IdempotencyToken:
+                self.tokens[IdempotencyToken] = time.monotonic(), arn, asked
+            return {"CertificateArn": arn}
 
     def _issue(self, csr, template, days, token):
         """Under the lock, so that two calls with one token make one certificate."""
+        failed = self.settings["pca_failures"] > 0
+        self.settings["pca_failures"] -= failed
         try:
             certificate = self.authority.issue(Request(csr.decode("ascii")), template.replace("/", "-"), days)
         except (Malformed, UnicodeDecodeError) as error:
@@ -111,9 +123,8 @@ class Pca:
             "template": template,
             "token": token,
             "revoked": None,
+            "failed": failed,
         }
-        if token:
-            self.tokens[token] = time.monotonic(), arn
         return arn
 
     def GetCertificate(self, CertificateAuthorityArn, CertificateArn):
@@ -129,13 +140,18 @@ class Pca:
                 raise AwsError(
                     "RequestInProgressException", "The request to issue the certificate is still in progress"
                 )
+            if issued["failed"]:
+                raise AwsError("RequestFailedException", "The request has failed for an unspecified reason")
             return {"Certificate": issued["x509"].pem, "CertificateChain": self.authority.certificate.pem}
 
     def RevokeCertificate(self, CertificateAuthorityArn, CertificateSerial, RevocationReason):
         self.check_ca(CertificateAuthorityArn)
+        if not re.fullmatch(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2})*", CertificateSerial):
+            raise AwsError("InvalidRequestException", "The serial number is not in hexadecimal format, aa:bb:cc")
         serial = CertificateSerial.replace(":", "").lower().lstrip("0")
         with self.lock:
-            issued = next((one for one in self.issued.values() if one["x509"].serial.lstrip("0") == serial), None)
+            made = (one for one in self.issued.values() if not one["failed"])
+            issued = next((one for one in made if one["x509"].serial.lstrip("0") == serial), None)
             if issued is None:
                 raise AwsError("ResourceNotFoundException", f"Could not find serial {CertificateSerial}")
             if issued["revoked"]:
@@ -175,6 +191,7 @@ class Pca:
         with self.lock:
             return {
                 "arn": self.arn,
+                "end": self.authority.certificate.not_after,
                 "issued": {
                     arn: {
                         "certificatePem": one["x509"].pem,
@@ -185,5 +202,6 @@ class Pca:
                         "revoked": one["revoked"],
                     }
                     for arn, one in self.issued.items()
+                    if not one["failed"]
                 },
             }

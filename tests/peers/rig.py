@@ -126,7 +126,11 @@ class PeerCase(unittest.TestCase):
         peer().control("DELETE", "faults")
         peer().control("DELETE", "calls")
         peer().control("POST", "limits", {})
-        peer().control("POST", "settings", {"clock_offset": 0, "detach_ms": 0, "pca_polls": 0, "latency_ms": 0})
+        peer().control(
+            "POST",
+            "settings",
+            {"clock_offset": 0, "detach_ms": 0, "pca_polls": 0, "pca_failures": 0, "latency_ms": 0},
+        )
 
     def refused(self, code, status, call, /, *arguments, **members):
         """Asserts that a client's call ends in this error; gives the error's answer."""

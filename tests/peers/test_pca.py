@@ -1,5 +1,7 @@
 """ACM Private CA and STS through the official client."""
 
+import datetime
+
 import rig
 import sigv4
 from rig import client, csr, key, openssl, peer, unique
@@ -51,21 +53,46 @@ class Pca(rig.PeerCase):
 
     def test_token(self):
         token = unique("token")
-        first = self.issue(IdempotencyToken=token)
-        self.assertEqual(self.issue(IdempotencyToken=token), first)
-        self.assertNotEqual(self.issue(IdempotencyToken=unique("token")), first)
+        same = {"Csr": csr().encode()}
+        first = self.issue(IdempotencyToken=token, **same)
+        self.assertEqual(self.issue(IdempotencyToken=token, **same), first)
+        self.assertNotEqual(self.issue(IdempotencyToken=unique("token"), **same), first)
         self.assertNotEqual(self.issue(), self.issue())
         self.assertEqual(sum(one["token"] == token for one in peer().state("acm-pca")["issued"].values()), 1)
 
     def test_token_after_a_lost_answer(self):
-        token = unique("token")
+        token, same = unique("token"), {"Csr": csr().encode()}
         peer().control("POST", "faults", {"operation": "IssueCertificate", "kind": "drop-after", "nth": 1})
         with self.assertRaises(Exception):
-            self.issue(IdempotencyToken=token)
-        arn = self.issue(IdempotencyToken=token)
+            self.issue(IdempotencyToken=token, **same)
+        arn = self.issue(IdempotencyToken=token, **same)
         self.assertEqual(
             [key for key, one in peer().state("acm-pca")["issued"].items() if one["token"] == token], [arn]
         )
+
+    def test_token_for_another_request(self):
+        token = unique("token")
+        same = {"Csr": csr().encode(), "IdempotencyToken": token}
+        self.issue(**same)
+        self.refused("InvalidArgsException", 400, self.issue, **same, Validity={"Value": 366, "Type": "DAYS"})
+        self.refused("InvalidArgsException", 400, self.issue, IdempotencyToken=token)
+
+    def test_failed(self):
+        peer().control("POST", "settings", {"pca_failures": 1})
+        token = unique("token")
+        same = {"Csr": csr().encode(), "IdempotencyToken": token}
+        arn = self.issue(**same)
+        self.refused("RequestFailedException", 400, self.get, arn)
+        self.assertEqual(self.issue(**same), arn)
+        self.assertNotIn(arn, peer().state("acm-pca")["issued"])
+        self.assertIn("BEGIN CERTIFICATE", self.get(self.issue())["Certificate"])
+
+    def test_validity_is_not_exceeded(self):
+        end = peer().state("acm-pca")["end"]
+        got = self.get(self.issue(Validity={"Type": "ABSOLUTE", "Value": int(end)}))["Certificate"]
+        text = openssl("x509", "-noout", "-enddate", "-dateopt", "iso_8601", stdin=got.encode()).decode()
+        moment = datetime.datetime.fromisoformat(text.strip().split("=")[1].replace("Z", "+00:00"))
+        self.assertLessEqual(moment.timestamp(), end)
 
     def test_templates(self):
         self.assertIn("Web Server", self.text(self.issue()))
@@ -119,13 +146,15 @@ class Pca(rig.PeerCase):
             .split("=")[1]
         )
         revoke = {"CertificateAuthorityArn": self.arn, "RevocationReason": "KEY_COMPROMISE"}
+        self.refused("InvalidRequestException", 400, self.pca.revoke_certificate, CertificateSerial=serial, **revoke)
+        serial = ":".join(serial[i : i + 2] for i in range(0, len(serial), 2))
         self.pca.revoke_certificate(CertificateSerial=serial, **revoke)
         self.assertEqual(peer().state("acm-pca")["issued"][arn]["revoked"], "KEY_COMPROMISE")
         self.refused(
             "RequestAlreadyProcessedException", 400, self.pca.revoke_certificate, CertificateSerial=serial, **revoke
         )
         self.refused(
-            "ResourceNotFoundException", 400, self.pca.revoke_certificate, CertificateSerial="ab" * 16, **revoke
+            "ResourceNotFoundException", 400, self.pca.revoke_certificate, CertificateSerial="ab:cd:ef", **revoke
         )
 
 

@@ -62,6 +62,10 @@ CHANGE(gboolean, issued,
        (KlStore * store, const char *job, const char *imei, const char *csr, const KlCertificate *certificate,
         const char *reason, GError **error),
        job, imei, csr, certificate, reason, error)
+CHANGE(gboolean, replaces_elsewhere,
+       (KlStore * store, const char *job, const char *sha256, const char *device_id, const char *reason,
+        GError **error),
+       job, sha256, device_id, reason, error)
 CHANGE(gboolean, registered,
        (KlStore * store, const char *job, const char *imei, const KlRegistration *row, GError **error), job, imei, row,
        error)
@@ -85,6 +89,7 @@ kl_crash_store_new(KlStore *inner, guint nth, gboolean after)
         .intent = crash_intent,
         .key_made = crash_key_made,
         .issued = crash_issued,
+        .replaces_elsewhere = crash_replaces_elsewhere,
         .registered = crash_registered,
         .job_end = crash_job_end,
         .free = crash_free,
@@ -123,6 +128,9 @@ CALL(gboolean, enroll,
      request, certificate, op, error)
 CALL(gboolean, activate, (KlSigner * signer, const KlCertificate *certificate, KlOp *op, GError **error), certificate,
      op, error)
+CALL(gboolean, check,
+     (KlSigner * signer, const KlIssueRequest *request, const KlCertificate *certificate, KlOp *op, GError **error),
+     request, certificate, op, error)
 CALL(char *, endpoint, (KlSigner * signer, KlOp *op, GError **error), op, error)
 
 static void
@@ -147,6 +155,7 @@ kl_crash_signer_new(KlSigner *inner, KlStore *store)
         .lookup = crash_lookup,
         .enroll = inner->klass->enroll != NULL ? crash_enroll : NULL,
         .activate = inner->klass->activate != NULL ? crash_activate : NULL,
+        .check = inner->klass->check != NULL ? crash_check : NULL,
         .endpoint = inner->klass->endpoint != NULL ? crash_endpoint : NULL,
         .free = crash_signer_free,
     };
