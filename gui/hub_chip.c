@@ -1,18 +1,16 @@
 #include "gui/hub_chip.h"
 
-#include "gui/chip.h"
 #include "gui/hub_health.h"
 #include "gui/i18n.h"
 
 struct _KlHubChip {
-    GtkMenuButton parent_instance;
+    KlDetailsChip parent_instance;
     KlSession *session;
     GCancellable *gone;
-    GtkLabel *details;
     gboolean looking, look_again;
 };
 
-G_DEFINE_FINAL_TYPE(KlHubChip, kl_hub_chip, GTK_TYPE_MENU_BUTTON)
+G_DEFINE_FINAL_TYPE(KlHubChip, kl_hub_chip, KL_TYPE_DETAILS_CHIP)
 
 static void refresh(KlHubChip *self);
 
@@ -36,15 +34,6 @@ kl_hub_chip_class_init(KlHubChipClass *klass)
 }
 
 static void
-show(KlHubChip *self, const KlHubHealth *health)
-{
-    gtk_button_set_label(GTK_BUTTON(self), health->words);
-    atk_object_set_name(gtk_widget_get_accessible(GTK_WIDGET(self)), health->words);
-    kl_chip_set_level(GTK_WIDGET(self), health->ok ? KL_CHIP_OK : KL_CHIP_BAD);
-    gtk_label_set_text(self->details, health->details != NULL ? health->details : _("Every hub is there."));
-}
-
-static void
 on_looked(GObject *source, GAsyncResult *result, gpointer data)
 {
     g_autoptr(KlHubChip) self = data;
@@ -56,7 +45,8 @@ on_looked(GObject *source, GAsyncResult *result, gpointer data)
     const KlConfig *config = kl_station_config(kl_session_station(self->session));
     g_autoptr(KlHubHealth) health =
         devices != NULL ? kl_hub_health_new(config, devices) : kl_hub_health_new_failed(error);
-    show(self, health);
+    kl_details_chip_show(KL_DETAILS_CHIP(self), health->ok ? KL_CHIP_OK : KL_CHIP_BAD, health->words,
+                         health->details != NULL ? health->details : _("Every hub is there."));
     if (self->look_again)
         refresh(self);
 }
@@ -73,32 +63,17 @@ refresh(KlHubChip *self)
 }
 
 static void
-on_open(KlHubChip *self)
-{
-    gtk_widget_grab_focus(GTK_WIDGET(self->details));
-    gtk_label_select_region(self->details, 0, 0);
-}
-
-static void
 kl_hub_chip_init(KlHubChip *self)
 {
-    GtkWidget *popover = gtk_popover_new(GTK_WIDGET(self));
-    GtkWidget *details = gtk_label_new(NULL);
     self->gone = g_cancellable_new();
-    self->details = GTK_LABEL(details);
-    g_object_set(details, "xalign", 0.0, "wrap", TRUE, "max-width-chars", 48, "selectable", TRUE, "margin", 14, NULL);
-    gtk_widget_show(details);
-    gtk_container_add(GTK_CONTAINER(popover), details);
-    g_signal_connect_swapped(popover, "show", G_CALLBACK(on_open), self);
-    gtk_menu_button_set_popover(GTK_MENU_BUTTON(self), popover);
 }
 
 GtkWidget *
 kl_hub_chip_new(KlSession *session)
 {
-    KlHubChip *self = g_object_new(KL_TYPE_HUB_CHIP, "visible", TRUE, "focus-on-click", FALSE, "label", _("Hub"), NULL);
+    KlHubChip *self = g_object_new(KL_TYPE_HUB_CHIP, "visible", TRUE, "focus-on-click", FALSE, NULL);
     self->session = g_object_ref(session);
-    kl_chip_set_level(GTK_WIDGET(self), KL_CHIP_WARN);
+    kl_details_chip_show(KL_DETAILS_CHIP(self), KL_CHIP_WARN, _("Hub"), NULL);
     g_signal_connect_swapped(session, "bus-changed", G_CALLBACK(refresh), self);
     refresh(self);
     return GTK_WIDGET(self);
