@@ -115,6 +115,7 @@ iot_free(KlSigner *base)
 
 static const KlSignerClass klass = {
     .id = "iot",
+    .place = KL_PLACE_IOT,
     .self_test = iot_self_test,
     .issue = iot_issue,
     .lookup = iot_lookup,

@@ -67,6 +67,7 @@ register_free(KlSigner *base)
 
 static const KlSignerClass klass = {
     .id = "register",
+    .place = KL_PLACE_IOT,
     .self_test = register_self_test,
     .issue = register_issue,
     .lookup = register_lookup,

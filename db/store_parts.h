@@ -87,6 +87,8 @@ gboolean kl_store_issued(KlStore *store, const char *job, const char *imei, cons
                          const KlCertificate *certificate, const char *supersede_reason, GError **error);
 gboolean kl_store_replaces_elsewhere(KlStore *store, const char *job, const char *certificate_sha256,
                                      const char *device_id, const char *reason, GError **error);
+gboolean kl_store_known_at(KlStore *store, const char *job, const char *certificate_sha256, const char *place,
+                           GError **error);
 gboolean kl_store_registered(KlStore *store, const char *job, const char *imei, const KlRegistration *row,
                              GError **error);
 gboolean kl_store_job_end(KlStore *store, const KlRecord *record, GError **error);

@@ -114,6 +114,7 @@ static const KlStoreClass class = {
     .key_made = kl_store_key_made,
     .issued = kl_store_issued,
     .replaces_elsewhere = kl_store_replaces_elsewhere,
+    .known_at = kl_store_known_at,
     .registered = kl_store_registered,
     .job_end = kl_store_job_end,
     .interrupt_running = kl_store_interrupt_running,

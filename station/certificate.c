@@ -57,6 +57,13 @@ kl_certificate_add_place(KlCertificate *certificate, const char *place)
     certificate->places = places;
 }
 
+gboolean
+kl_certificate_has_place(const KlCertificate *certificate, const char *place)
+{
+    g_auto(GStrv) places = g_strsplit(certificate->places != NULL ? certificate->places : "", " ", -1);
+    return g_strv_contains((const char *const *)places, place);
+}
+
 char *
 kl_certificate_pem(const KlCertificate *certificate)
 {

@@ -35,6 +35,9 @@ typedef struct {
 /* Adds a place. */
 void kl_certificate_add_place(KlCertificate *certificate, const char *place);
 
+/* Whether that is kept as one of its places. */
+gboolean kl_certificate_has_place(const KlCertificate *certificate, const char *place);
+
 KlCertificate *kl_certificate_copy(const KlCertificate *certificate);
 void kl_certificate_free(KlCertificate *certificate);
 

@@ -279,14 +279,16 @@ keep_stock(KlOutbox *outbox)
 
 /* --- the thread --- */
 
-/* Whoever pokes has something at hand, and need not wait as long as nobody: but not less than the shortest pause. */
+/* Whoever pokes has something at hand, and need not wait as long as nobody: but not less than the shortest pause.
+ * Nobody waits for a clean-up, and while AWS does not answer each of its calls would keep the rows of units waiting. */
 static void
 hurry(KlOutbox *outbox)
 {
     gint64 shortest_us = (gint64)outbox->options.pause_ms * 1000;
     for (guint kind = 0; kind < KL_OUTBOX_KINDS; kind++) {
         KlOutboxLane *lane = &outbox->lanes[kind];
-        lane->held_us = MIN(lane->held_us, lane->tried_us + shortest_us);
+        if (kind != KL_OUTBOX_CLEANUP)
+            lane->held_us = MIN(lane->held_us, lane->tried_us + shortest_us);
     }
     outbox->lease_held_us = MIN(outbox->lease_held_us, outbox->lease_tried_us + shortest_us);
     outbox->count_stale = TRUE;

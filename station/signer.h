@@ -20,7 +20,8 @@ typedef struct {
 } KlIssueRequest;
 
 typedef struct {
-    const char *id; /* "local" */
+    const char *id;    /* "local" */
+    const char *place; /* where enroll() makes a certificate known: one of its places; NULL: nowhere */
 
     /* Can it issue now: key matches certificate, CA valid and not about to expire, clock plausible. Errors: CA_*,
      * TOKEN_FAILED. */

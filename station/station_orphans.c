@@ -92,7 +92,10 @@ examine_passed(KlOrphanSearch *search, const KlLedgerEntry *entry)
     if (listed != NULL && strcmp(listed->status, "ACTIVE") != 0) {
         KlOrphan *orphan = kl_orphan_add(search, KL_ORPHAN_INACTIVE, entry->device_id, id);
         orphan->detail = g_strdup_printf("the unit passed, but its certificate %.16s is %s in AWS", id, listed->status);
-        orphan->remedy = g_strdup("Provision the unit again: it is verified, and its certificate made active.");
+        orphan->remedy = g_strdup_printf(
+            "Somebody has switched it off. If that was wrong, set it ACTIVE in AWS IoT, or have a supervisor "
+            "re-provision the unit; if it was right: keyline ca revoke %s",
+            id);
     } else if (listed == NULL && belongs_in_aws(search, entry)) {
         KlOrphan *orphan = kl_orphan_add(search, KL_ORPHAN_GONE, entry->device_id, id);
         orphan->detail = g_strdup_printf("the unit passed, but its certificate %.16s is not in AWS", id);
@@ -228,13 +231,6 @@ examine_outbox(KlOrphanSearch *search, GError **error)
 /* --- the whole --- */
 
 static gboolean
-is_in_iot(const KlCertificate *certificate)
-{
-    g_auto(GStrv) places = g_strsplit(certificate->places != NULL ? certificate->places : "", " ", -1);
-    return g_strv_contains((const char *const *)places, KL_PLACE_IOT);
-}
-
-static gboolean
 read_ledger(KlOrphanSearch *search, GError **error)
 {
     search->ledger = search->store->klass->ledger(search->store, NULL, -1, error);
@@ -243,7 +239,7 @@ read_ledger(KlOrphanSearch *search, GError **error)
         g_hash_table_insert(search->by_sha256, entry->certificate->sha256, entry);
         if (entry->status == KL_CERTIFICATE_LIVE && entry->device_id != NULL)
             g_hash_table_add(search->live_units, entry->device_id);
-        search->once_in_iot |= is_in_iot(entry->certificate);
+        search->once_in_iot |= kl_certificate_has_place(entry->certificate, KL_PLACE_IOT);
     }
     return search->ledger != NULL;
 }

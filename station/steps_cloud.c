@@ -29,14 +29,29 @@ request_of(const KlJob *job)
         job->csr, job->bench->profile, job->record->unit, job->record->id, g_get_real_time() / G_USEC_PER_SEC, 0};
 }
 
-/* Called again after a crash, and for a certificate out of the ledger: nothing has to be journalled for it. */
+/* A certificate out of the ledger may be from before the station had its cloud: where it becomes known is kept first.
+ */
+static gboolean
+keep_place(KlJob *job, GError **error)
+{
+    const char *place = job->bench->signer->klass->place;
+    KlCertificate *certificate = job->certificate;
+    if (place == NULL || kl_certificate_has_place(certificate, place))
+        return TRUE;
+    if (!KL_JOB_STORE(job, known_at, job->record->id, certificate->sha256, place, error))
+        return FALSE;
+    kl_certificate_add_place(certificate, place);
+    return TRUE;
+}
+
+/* Called again after a crash, and for a certificate out of the ledger: nothing else has to be journalled for it. */
 static gboolean
 enroll(KlJob *job, KlOp *op, GError **error)
 {
     const KlIssueRequest request = request_of(job);
     if (job->bench->signer->klass->enroll == NULL)
         return TRUE;
-    return kl_job_enroll(job, &request, job->certificate, op, error);
+    return keep_place(job, error) && kl_job_enroll(job, &request, job->certificate, op, error);
 }
 
 static gboolean
@@ -135,13 +150,14 @@ ask_elsewhere(KlJob *job, KlPassedElsewhere **passed, KlOp *op, GError **error)
     return known;
 }
 
-/* A unit that is replaced keeps the id that it has, wherever that was given. One of a sequence that has none here may
- * have one elsewhere, and would get a second one: then, and only then, it has to wait for the cloud. Of every other
- * the id is the same at all stations, so that enrolling finds its thing, and lets in no two certificates of that. */
+/* A unit that is replaced keeps the id that it has, wherever that was given. One of a sequence that has not passed here
+ * may have passed elsewhere, under another id than it was given here, if any, and would become two units: then, and
+ * only then, it has to wait for the cloud. Of every other the id is the same at all stations, so that enrolling finds
+ * its thing, and lets in no two certificates of that. */
 static gboolean
 must_know(const KlJob *job)
 {
-    gboolean new_id = job->state->device_id == NULL && job->bench->profile->id_rule == KL_ID_SEQUENCE;
+    gboolean new_id = !job->state->provisioned && job->bench->profile->id_rule == KL_ID_SEQUENCE;
     return job->bench->require_ack || (kl_job_replaces(job) && new_id);
 }
 

@@ -120,6 +120,11 @@ typedef struct {
     gboolean (*replaces_elsewhere)(KlStore *store, const char *job, const char *certificate_sha256,
                                    const char *device_id, const char *reason, GError **error);
 
+    /* A certificate of this ledger is about to be made known there, too: adds a place (see certificate.h), so that it
+     * is taken out there when it ends. Idempotent; one of which it is not kept where it is known stays so. */
+    gboolean (*known_at)(KlStore *store, const char *job, const char *certificate_sha256, const char *place,
+                         GError **error);
+
     /* Makes sure that the registration row is there. DUPLICATE_DEVICE when the device id is another unit's. A row that
      * is already there for this unit is left as it is once the unit has passed or first boot has changed it; before, it
      * takes policy, firmware and parameters of the new one (the product may have been edited between two attempts). In

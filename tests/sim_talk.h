@@ -271,13 +271,11 @@ watch(const Bench *bench)
     return fd;
 }
 
-/* Sends a command, waits for the hang-up, closes the port, waits until it is back and opens it again. */
+/* Waits for the hang-up, closes the port, waits until it is back, as the watcher sees it, and opens it again. */
 static inline int
-lose_port(const Bench *bench, int fd, const char *command)
+follow_port(const Bench *bench, int fd, int watcher)
 {
     g_autoptr(GString) heard = g_string_new(NULL);
-    int watcher = watch(bench);
-    send_command(fd, command);
     while (receive(fd, heard))
         ;
     close(fd);
@@ -294,6 +292,15 @@ lose_port(const Bench *bench, int fd, const char *command)
     }
     close(watcher);
     return open_agent(bench, 1);
+}
+
+/* Sends a command at which the port is lost. */
+static inline int
+lose_port(const Bench *bench, int fd, const char *command)
+{
+    int watcher = watch(bench);
+    send_command(fd, command);
+    return follow_port(bench, fd, watcher);
 }
 
 static inline char *

@@ -209,6 +209,41 @@ test_cloud_is_gone(void)
     aws_peer_assert_clean(peer);
 }
 
+/* A job that was broken off before there was AWS, and is ended with it: its certificate becomes known there later than
+ * it was issued, and is taken out like any other. */
+static void
+test_known_later(void)
+{
+    static const char *const ack[] = {"aws.require-ack=true", NULL};
+    KlLineRig *rig = kl_cloud_rig_station("later", "local", 1, seed++, ack, NULL);
+    aws_peer_plant(peer, "{\"operation\": \"PutItem\", \"kind\": \"error\", \"name\": \"ValidationException\"}");
+    g_autoptr(KlRecord) broken_off = kl_line_rig_provision(rig, 1, NULL);
+    aws_peer_clear(peer);
+    g_assert_cmpstr(broken_off->code, ==, "ROW_REFUSED");
+    g_autofree char *before = kl_line_rig_sql(rig, "SELECT '<' || places || '>' FROM certificates");
+    g_assert_cmpstr(before, ==, "<>");
+    kl_line_rig_close(rig);
+    configure(rig, "register", TRUE);
+    Rig cli = {.station = rig->station_dir};
+    g_auto(Run) known = keyline(&cli, "ca register-aws");
+    g_assert_cmpint(known.code, ==, 0);
+    g_auto(Run) retried = keyline(&cli, "registry retry --all");
+    g_assert_cmpint(retried.code, ==, 0);
+    kl_line_rig_reopen(rig);
+    g_autofree char *id = provision(rig, NULL);
+    g_assert_cmpstr(id, ==, broken_off->certificate_sha256);
+    assert_in_aws(id, "ACTIVE");
+    g_autofree char *after = kl_line_rig_sql(rig, "SELECT places FROM certificates");
+    g_assert_cmpstr(after, ==, "iot");
+    kl_cloud_rig_drain(rig);
+    kl_line_rig_close(rig);
+    configure(rig, "local", FALSE);
+    assert_revokes(rig, id, "AWS was NOT told yet (station.conf has no [aws] group any more)");
+    assert_row(rig, id, "queued");
+    kl_line_rig_free(rig);
+    aws_peer_assert_clean(peer);
+}
+
 /* The network is down: revoked here, and said to be queued; the next push takes it out. */
 static void
 test_queued(void)
@@ -244,6 +279,7 @@ main(int argc, char **argv)
     g_test_add_func("/clean-up/private-ca-denied", test_private_ca_denied);
     g_test_add_func("/clean-up/other-signer-now", test_other_signer_now);
     g_test_add_func("/clean-up/cloud-is-gone", test_cloud_is_gone);
+    g_test_add_func("/clean-up/known-later", test_known_later);
     g_test_add_func("/clean-up/queued", test_queued);
     int status = g_test_run();
     g_free(pca_arn);

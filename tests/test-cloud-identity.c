@@ -140,6 +140,36 @@ test_unknown_elsewhere(void)
     kl_line_rig_free(there);
 }
 
+/* It was given an id here, but passed elsewhere under another one: an id alone does not tell that it is the unit's. */
+static void
+test_passed_under_another(void)
+{
+    KlLineRig *here = kl_cloud_rig_station("here", "iot", 1, seed, NULL, numbered);
+    KlLineRig *there = kl_cloud_rig_station("there", "iot", 1, seed++, NULL, numbered);
+    aws_peer_plant(peer, "{\"operation\": \"CreateCertificateFromCsr\", \"kind\": \"error\","
+                         " \"name\": \"UnauthorizedException\", \"status\": 401}");
+    g_autoptr(KlRecord) failed = kl_line_rig_provision(here, 1, NULL);
+    aws_peer_clear(peer);
+    assert_outcome(failed, KL_OUTCOME_ERROR, "CLOUD_DENIED");
+    kl_line_resume(here->line);
+    g_autoptr(KlRecord) first = pass(there, &again);
+    g_assert_cmpstr(first->unit->device_id, !=, failed->unit->device_id);
+
+    aws_peer_plant(peer, QUERY_DENIED);
+    g_autoptr(KlRecord) unknown = kl_line_rig_provision(here, 1, &again);
+    aws_peer_clear(peer);
+    assert_outcome(unknown, KL_OUTCOME_ERROR, "CLOUD_DENIED");
+    kl_line_resume(here->line);
+    g_autoptr(KlRecord) refused = kl_line_rig_provision(here, 1, &again);
+    assert_outcome(refused, KL_OUTCOME_FAIL, "CLOUD_CONFLICT");
+    g_autoptr(JsonObject) state = kl_cloud_rig_state(peer);
+    g_autofree char *things = things_of(state, first->unit->imei);
+    g_autofree char *one = g_strconcat(first->unit->device_id, " ", NULL);
+    g_assert_cmpstr(things, ==, one);
+    kl_line_rig_free(here);
+    kl_line_rig_free(there);
+}
+
 /* Given another id at each station while they could not ask: a person has to decide. */
 static void
 test_two_ids(void)
@@ -441,6 +471,7 @@ main(int argc, char **argv)
     peer = kl_cloud_rig_start();
     g_test_add_func("/cloud-identity/replaced-elsewhere", test_replaced_elsewhere);
     g_test_add_func("/cloud-identity/unknown-elsewhere", test_unknown_elsewhere);
+    g_test_add_func("/cloud-identity/passed-under-another", test_passed_under_another);
     g_test_add_func("/cloud-identity/two-ids", test_two_ids);
     g_test_add_func("/cloud-identity/one-pattern", test_one_pattern);
     g_test_add_func("/cloud-identity/first-boot", test_first_boot);

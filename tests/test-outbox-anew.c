@@ -79,9 +79,37 @@ test_replaces_elsewhere(Folder *folder, gconstpointer data)
     assert_code(error, RECORD_UNKNOWN);
 }
 
+/* Where a certificate is known is added to, and never forgotten. */
+static void
+test_known_at(Folder *folder, gconstpointer data)
+{
+    g_autoptr(KlStore) store = open_queueing(folder->path);
+    g_autoptr(GError) error = NULL;
+    g_auto(JobRun) run = {0};
+    job_run_renew(&run, store, 1);
+    g_assert_true(job_run_calls(&run, 7, &error));
+    g_autoptr(KlCertificate) own = make_certificate(run.key, "own");
+    own->places = g_strdup("");
+    g_assert_true(CALL(store, issued, run.record->id, run.unit->imei, own->spki_sha256, own, NULL, &error));
+    static const char *const places[] = {"iot", "iot", "arn:aws:a", "arn:aws", "iot"};
+    for (guint i = 0; i < G_N_ELEMENTS(places); i++)
+        g_assert_true(CALL(store, known_at, run.record->id, own->sha256, places[i], &error));
+    assert_sql(folder->path, "SELECT places FROM certificates", "iot arn:aws:a arn:aws");
+    static const char *const forgotten[] = {"''", "NULL", "'iot'", "'iot arn:aws:ab'", "'arn:aws:a arn:aws iot'"};
+    for (guint i = 0; i < G_N_ELEMENTS(forgotten); i++) {
+        g_autofree char *sql = g_strdup_printf("sqlite3 '%s' \"UPDATE certificates SET places = %s\" 2>/dev/null",
+                                               folder->path, forgotten[i]);
+        g_assert_cmpint(system(sql), !=, 0);
+    }
+    assert_sql(folder->path, "SELECT places FROM certificates", "iot arn:aws:a arn:aws");
+    g_assert_false(CALL(store, known_at, "no-such-job", own->sha256, "iot", &error));
+    assert_code(error, RECORD_UNKNOWN);
+}
+
 static const FolderTest tests[] = {
     {"/outbox-anew/row", test_anew},
     {"/outbox-anew/replaces-elsewhere", test_replaces_elsewhere},
+    {"/outbox-anew/known-at", test_known_at},
 };
 
 int

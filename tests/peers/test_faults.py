@@ -129,6 +129,17 @@ class Kinds(FaultCase):
         connection.close()
         self.assertIn(name, peer().state("iot")["things"])
 
+    def test_effect_of_who_gave_up_comes_before_a_look(self):
+        peer().control("POST", "settings", {"latency_ms": 300})
+        name = unique("late")
+        connection = http.client.HTTPConnection(peer().netloc, timeout=0.1)
+        with self.assertRaises(TimeoutError):
+            send("POST", f"/things/{name}", b"{}", sign("POST", f"/things/{name}", b"{}"), connection)
+        connection.close()
+        there = peer().state("iot")["things"]
+        peer().control("POST", "settings", {"latency_ms": 0})
+        self.assertIn(name, there)
+
     def test_garbage(self):
         self.plant(kind="garbage")
         met, there = self.create()

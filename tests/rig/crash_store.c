@@ -66,6 +66,8 @@ CHANGE(gboolean, replaces_elsewhere,
        (KlStore * store, const char *job, const char *sha256, const char *device_id, const char *reason,
         GError **error),
        job, sha256, device_id, reason, error)
+CHANGE(gboolean, known_at, (KlStore * store, const char *job, const char *sha256, const char *place, GError **error),
+       job, sha256, place, error)
 CHANGE(gboolean, registered,
        (KlStore * store, const char *job, const char *imei, const KlRegistration *row, GError **error), job, imei, row,
        error)
@@ -90,6 +92,7 @@ kl_crash_store_new(KlStore *inner, guint nth, gboolean after)
         .key_made = crash_key_made,
         .issued = crash_issued,
         .replaces_elsewhere = crash_replaces_elsewhere,
+        .known_at = crash_known_at,
         .registered = crash_registered,
         .job_end = crash_job_end,
         .free = crash_free,
@@ -150,6 +153,7 @@ kl_crash_signer_new(KlSigner *inner, KlStore *store)
     /* What the signer has, and no more. */
     signer->klass = (KlSignerClass){
         .id = inner->klass->id,
+        .place = inner->klass->place,
         .self_test = crash_self_test,
         .issue = crash_issue,
         .lookup = crash_lookup,

@@ -283,5 +283,5 @@ kl_sim_port_send(KlSimPort *port)
 gboolean
 kl_sim_port_drained(const KlSimPort *port)
 {
-    return port->wire.master < 0 || (g_queue_is_empty((GQueue *)&port->chunks) && kl_sim_wire_unread(&port->wire) == 0);
+    return port->wire.master < 0 || (g_queue_is_empty((GQueue *)&port->chunks) && !kl_sim_wire_unread(&port->wire));
 }

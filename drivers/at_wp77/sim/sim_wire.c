@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -89,9 +89,12 @@ kl_sim_wire_name(const KlSimWire *wire)
     return g_strdup(name);
 }
 
-guint
+/* What the master has written reaches the slave in a kernel thread's own time, and until then FIONREAD does not count
+ * it. poll() on the slave waits for that thread (n_tty_poll() flushes the work) before it says that nothing is there.
+ */
+gboolean
 kl_sim_wire_unread(const KlSimWire *wire)
 {
-    int unread = 0;
-    return ioctl(wire->slave, FIONREAD, &unread) == 0 && unread > 0 ? (guint)unread : 0;
+    struct pollfd slave = {.fd = wire->slave, .events = POLLIN};
+    return poll(&slave, 1, 0) == 1 && (slave.revents & POLLIN) != 0;
 }

@@ -22,7 +22,7 @@ void kl_sim_wire_unplug(KlSimWire *wire, const char *link);
 /* "/dev/pts/7" of what is plugged in. The caller frees it. */
 char *kl_sim_wire_name(const KlSimWire *wire);
 
-/* Bytes that were sent and that the station has not read yet. */
-guint kl_sim_wire_unread(const KlSimWire *wire);
+/* Whether there are bytes that were sent and that the station has not read yet. */
+gboolean kl_sim_wire_unread(const KlSimWire *wire);
 
 G_END_DECLS
