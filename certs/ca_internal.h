@@ -2,6 +2,7 @@
 #pragma once
 
 #include "certs/ca.h"
+#include "certs/extensions.h"
 #include "certs/openssl_auto.h"
 #include "station/error.h"
 
@@ -37,6 +38,11 @@ const EVP_MD *kl_ca_digest(const KlCa *ca);
 
 /* May the first certificate be the station's CA, and does each certificate issue the one before it? CA_UNSUITABLE. */
 gboolean kl_ca_check_chain(const KlX509Stack *chain, GError **error);
+
+/* A certificate that the key signs for itself, with these extensions besides a subject key identifier. USAGE (the
+ * name), INTERNAL. */
+X509 *kl_make_self_signed(EVP_PKEY *key, const char *common_name, guint days, gint64 now, const KlExtension *extensions,
+                          gsize n_extensions, GError **error);
 
 /* Sets a random positive serial number of 20 octets, 158 of its bits random (RFC 5280, section 4.1.2.2 allows 20). */
 gboolean kl_set_serial(X509 *x509);

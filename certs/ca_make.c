@@ -20,22 +20,23 @@ static const KlExtension ca_extensions[] = {
     {NID_key_usage, TRUE, {(const guint8 *)"\x03\x02\x01\x06", 4}},
 };
 
-static X509 *
-make_certificate(EVP_PKEY *key, const char *common_name, guint days, gint64 now, GError **error)
+X509 *
+kl_make_self_signed(EVP_PKEY *key, const char *common_name, guint days, gint64 now, const KlExtension *extensions,
+                    gsize n_extensions, GError **error)
 {
     g_autoptr(X509) x509 = X509_new();
     X509_NAME *name = x509 != NULL ? X509_get_subject_name(x509) : NULL;
     if (name == NULL ||
         X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8, (const guchar *)common_name, -1, -1, 0) != 1) {
-        kl_openssl_fail(error, KL_ERROR_USAGE, "CA can't be called \"%s\"", common_name);
+        kl_openssl_fail(error, KL_ERROR_USAGE, "no certificate can be called \"%s\"", common_name);
         return NULL;
     }
     if (X509_set_version(x509, X509_VERSION_3) != 1 || !kl_set_serial(x509) || X509_set_issuer_name(x509, name) != 1 ||
         ASN1_TIME_set(X509_getm_notBefore(x509), now) == NULL ||
         ASN1_TIME_set(X509_getm_notAfter(x509), now + (gint64)days * KL_SECONDS_PER_DAY) == NULL ||
-        X509_set_pubkey(x509, key) != 1 || !kl_extensions_add(x509, ca_extensions, G_N_ELEMENTS(ca_extensions)) ||
+        X509_set_pubkey(x509, key) != 1 || !kl_extensions_add(x509, extensions, n_extensions) ||
         !kl_extensions_add_key_id(x509) || X509_sign(x509, key, kl_sha256_algorithm()) <= 0) {
-        kl_openssl_fail(error, KL_ERROR_INTERNAL, "CA certificate can't be made");
+        kl_openssl_fail(error, KL_ERROR_INTERNAL, "the certificate can't be made");
         return NULL;
     }
     return g_steal_pointer(&x509);
@@ -52,7 +53,9 @@ kl_ca_init(const char *dir, const char *common_name, guint days, const KlSecret 
     if (key == NULL)
         return kl_openssl_fail(error, KL_ERROR_INTERNAL, "CA key can't be made");
     g_autoptr(BIO) key_pem = kl_key_file_encrypt(key, passphrase, error);
-    g_autoptr(X509) x509 = key_pem != NULL ? make_certificate(key, common_name, days, now, error) : NULL;
+    g_autoptr(X509) x509 = NULL;
+    if (key_pem != NULL)
+        x509 = kl_make_self_signed(key, common_name, days, now, ca_extensions, G_N_ELEMENTS(ca_extensions), error);
     if (x509 == NULL)
         return FALSE;
     g_autoptr(KlX509Stack) chain = sk_X509_new_null();

@@ -66,11 +66,11 @@ parse_uri(const char *text, GError **error)
     g_autoptr(P11KitUri) uri = p11_kit_uri_new();
     int result = p11_kit_uri_parse(text, P11_KIT_URI_FOR_ANY, uri);
     if (result != P11_KIT_URI_OK)
-        kl_fail(error, KL_ERROR_CONFIG_INVALID, "CA key's URI: %s", p11_kit_uri_message(result));
+        kl_fail(error, KL_ERROR_CONFIG_INVALID, "the key's URI: %s", p11_kit_uri_message(result));
     else if (p11_kit_uri_any_unrecognized(uri))
-        kl_fail(error, KL_ERROR_CONFIG_INVALID, "CA key's URI has an attribute that is not known");
+        kl_fail(error, KL_ERROR_CONFIG_INVALID, "the key's URI has an attribute that is not known");
     else if (p11_kit_uri_get_pin_value(uri) != NULL)
-        kl_fail(error, KL_ERROR_CONFIG_INVALID, "CA key's URI holds a PIN: use pin-source, or enter the PIN");
+        kl_fail(error, KL_ERROR_CONFIG_INVALID, "the key's URI holds a PIN: use pin-source, or enter the PIN");
     else
         return g_steal_pointer(&uri);
     return NULL;
@@ -147,7 +147,7 @@ find_token(Token *token, P11KitUri *uri, GError **error)
             match_module(token, *module, uri, &matches);
     }
     if (matches != 1)
-        return kl_fail(error, KL_ERROR_TOKEN_FAILED, "CA key's URI matches %u tokens, not one", matches);
+        return kl_fail(error, KL_ERROR_TOKEN_FAILED, "the key's URI matches %u tokens, not one", matches);
     return TRUE;
 }
 
@@ -365,7 +365,7 @@ probe(EVP_PKEY *key, EVP_PKEY *public_key, GError **error)
     g_autoptr(EVP_PKEY_CTX) verifying = EVP_PKEY_CTX_new(public_key, NULL);
     if (signing == NULL || EVP_PKEY_sign_init(signing) != 1 ||
         EVP_PKEY_sign(signing, signature, &size, digest, 32) != 1)
-        return kl_openssl_fail(error, KL_ERROR_TOKEN_FAILED, "the token can't sign with the CA key");
+        return kl_openssl_fail(error, KL_ERROR_TOKEN_FAILED, "the token can't sign with its key");
     if (verifying == NULL || EVP_PKEY_verify_init(verifying) != 1 ||
         EVP_PKEY_verify(verifying, signature, size, digest, 32) != 1)
         return kl_openssl_fail(error, KL_ERROR_CA_KEY_MISMATCH, "the token's key is not the CA certificate's");

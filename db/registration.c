@@ -1,6 +1,7 @@
 /* The bootstrapping registration table: one row of seven fields a device. */
 #include "station/registration.h"
 
+#include "db/audit_events.h"
 #include "db/statement.h"
 #include "db/store_parts.h"
 #include "station/error.h"
@@ -67,7 +68,8 @@ do_registered(sqlite3 *db, gpointer data, GError **error)
                   " excluded.connections)",
                   kl_text(r->device), kl_text(r->registered), kl_text(r->policy), kl_text(r->firmware),
                   kl_text(r->parameters), kl_int(r->version), kl_int(r->connections)) &&
-           queue_row(db, call, sqlite3_changes(db) > 0, error);
+           queue_row(db, call, sqlite3_changes(db) > 0, error) &&
+           kl_audit_register(db, call->job, call->imei, r->device, error);
 }
 
 gboolean

@@ -59,8 +59,9 @@ kl_next(sqlite3 *db, sqlite3_stmt *query, gboolean *row, GError **error)
     return *row || result == SQLITE_DONE || kl_database_fail(db, sqlite3_sql(query), error);
 }
 
-/* The connection's own list serves as the cache. Only statements that change something are kept, and those are run to
- * their end at once: none of them can be in use here, and no query by kl_query has the same text. */
+/* The connection's own list serves as the cache. Statements that change something are kept, and run to their end at
+ * once; queries are kept by kl_query_kept() only: none of them can be in use here, and no query by kl_query has the
+ * same text. */
 static sqlite3_stmt *
 kept(sqlite3 *db, const char *sql)
 {
@@ -68,6 +69,13 @@ kept(sqlite3 *db, const char *sql)
     while (statement != NULL && strcmp(sqlite3_sql(statement), sql) != 0)
         statement = sqlite3_next_stmt(db, statement);
     return statement;
+}
+
+sqlite3_stmt *
+kl_query_kept(sqlite3 *db, GError **error, const char *sql)
+{
+    sqlite3_stmt *statement = kept(db, sql);
+    return statement != NULL ? statement : prepare(db, sql, SQLITE_PREPARE_PERSISTENT, error);
 }
 
 gboolean

@@ -40,6 +40,10 @@ kl_bytes(GBytes *bytes)
 sqlite3_stmt *kl_query_values(sqlite3 *db, GError **error, const char *sql, const KlValue *values, gsize n_values);
 #define kl_query(db, error, sql, ...) kl_query_values(db, error, sql, KL_VALUES(__VA_ARGS__))
 
+/* A query without values that the connection keeps prepared, for what is asked again and again. The caller resets it
+ * (sqlite3_reset) before it is asked again. NULL with an error. */
+sqlite3_stmt *kl_query_kept(sqlite3 *db, GError **error, const char *sql);
+
 /* Goes to the next row: *row is FALSE when there is none. */
 gboolean kl_next(sqlite3 *db, sqlite3_stmt *query, gboolean *row, GError **error);
 

@@ -1,4 +1,5 @@
 /* The journal of jobs: their beginning and end, and what they are about to do and have done to a unit's key. */
+#include "db/audit_events.h"
 #include "db/statement.h"
 #include "db/store_parts.h"
 #include "station/error.h"
@@ -49,7 +50,8 @@ do_job_begin(sqlite3 *db, gpointer data, GError **error)
                   " reprovision_reason, program, started_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
                   kl_text(r->id), kl_text(r->batch), kl_text(r->station), kl_text(r->slot), kl_text(r->product),
                   kl_text(r->operator_id), kl_text(r->work_order), kl_text(r->label), kl_text(r->reprovision_reason),
-                  kl_text(r->program), kl_int(r->started_us));
+                  kl_text(r->program), kl_int(r->started_us)) &&
+           kl_audit_job_begin(db, r, error);
 }
 
 gboolean
@@ -105,11 +107,13 @@ do_intent(sqlite3 *db, gpointer data, GError **error)
 {
     const IntentCall *call = data;
     return kl_store_require_job(db, call->job, call->imei, error) &&
+           (call->kind != KL_INTENT_ISSUE || kl_store_check_quota(db, call->job, call->imei, error)) &&
            close_intent(db, call->imei, call->kind, "replaced", error) &&
            kl_run(db, error, "INSERT INTO intents (imei, kind, job, detail, opened_us) VALUES (?1, ?2, ?3, ?4, ?5)",
                   kl_text(call->imei), kl_text(intent_names[call->kind]), kl_text(call->job), kl_text(call->detail),
                   kl_int(g_get_real_time())) &&
-           unsettle(db, call->imei, call->kind, error);
+           unsettle(db, call->imei, call->kind, error) &&
+           kl_audit_intent(db, call->job, call->imei, intent_names[call->kind], call->detail, error);
 }
 
 gboolean
@@ -134,7 +138,8 @@ keep_collision(sqlite3 *db, const KeyCall *call, GError **error)
     return kl_run(db, error,
                   "INSERT INTO key_collisions (spki_sha256, imei, backend, job, seen_us) VALUES (?1, ?2, ?3, ?4, ?5)",
                   kl_text(call->spki_sha256), kl_text(call->imei), kl_text(call->backend), kl_text(call->job),
-                  kl_int(g_get_real_time()));
+                  kl_int(g_get_real_time())) &&
+           kl_audit_key(db, call->job, call->imei, call->spki_sha256, call->backend, call->other, error);
 }
 
 /* A duplicate leaves the key intent open: the unit does hold a key, and the next job must come to the same refusal. */
@@ -155,7 +160,8 @@ do_key_made(sqlite3 *db, gpointer data, GError **error)
                   " ON CONFLICT (spki_sha256) DO UPDATE SET retired_us = NULL",
                   kl_text(call->spki_sha256), kl_text(call->imei), kl_text(call->backend), kl_text(call->job),
                   kl_int(g_get_real_time())) &&
-           kl_store_close_intent(db, call->imei, KL_INTENT_KEY, error);
+           kl_store_close_intent(db, call->imei, KL_INTENT_KEY, error) &&
+           kl_audit_key(db, call->job, call->imei, call->spki_sha256, call->backend, NULL, error);
 }
 
 gboolean
@@ -229,7 +235,7 @@ do_job_end(sqlite3 *db, gpointer data, GError **error)
            (record->unit == NULL || kl_store_note_unit(db, record->id, record->unit, error)) &&
            keep_details(db, record, error) && keep_outcome(db, record, error) &&
            (record->outcome != KL_OUTCOME_PASS || settle_unit(db, record, error)) &&
-           (!call->queue || kl_store_queue_record(db, record->id, error));
+           kl_audit_job_end(db, record->id, error) && (!call->queue || kl_store_queue_record(db, record->id, error));
 }
 
 gboolean
@@ -272,8 +278,9 @@ do_interrupt_running(sqlite3 *db, gpointer data, GError **error)
                 kl_int(g_get_real_time()), kl_text(kl_error_name(KL_ERROR_INTERRUPTED))))
         return FALSE;
     call->count = jobs->len;
-    for (guint i = 0; call->queue && i < jobs->len; i++) {
-        if (!kl_store_queue_record(db, g_ptr_array_index(jobs, i), error))
+    for (guint i = 0; i < jobs->len; i++) {
+        const char *job = g_ptr_array_index(jobs, i);
+        if (!kl_audit_job_end(db, job, error) || (call->queue && !kl_store_queue_record(db, job, error)))
             return FALSE;
     }
     return TRUE;

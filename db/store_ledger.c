@@ -1,4 +1,5 @@
 /* The ledger: which certificates were issued, for whom, and what became of them. */
+#include "db/audit_events.h"
 #include "db/statement.h"
 #include "db/store_parts.h"
 #include "station/error.h"
@@ -84,7 +85,7 @@ find_earlier(sqlite3 *db, const IssuedCall *call, gboolean *same, GError **error
 }
 
 static gboolean
-supersede(sqlite3 *db, const IssuedCall *call, GError **error)
+supersede(sqlite3 *db, const IssuedCall *call, char **superseded, GError **error)
 {
     g_autofree char *live = NULL;
     if (!kl_get_text(db, &live, error,
@@ -97,9 +98,12 @@ supersede(sqlite3 *db, const IssuedCall *call, GError **error)
     if (call->supersede_reason == NULL || *call->supersede_reason == '\0')
         return kl_fail(error, KL_ERROR_INTERNAL, "unit %s has live certificate %s, and no reason to supersede it",
                        call->imei, live);
-    return kl_run(db, error, "UPDATE certificates SET superseded_us = ?2, supersede_reason = ?3 WHERE sha256 = ?1",
-                  kl_text(live), kl_int(g_get_real_time()), kl_text(call->supersede_reason)) &&
-           kl_store_queue_cleanup(db, live, call->job, call->queue, error);
+    if (!kl_run(db, error, "UPDATE certificates SET superseded_us = ?2, supersede_reason = ?3 WHERE sha256 = ?1",
+                kl_text(live), kl_int(g_get_real_time()), kl_text(call->supersede_reason)) ||
+        !kl_store_queue_cleanup(db, live, call->job, call->queue, error))
+        return FALSE;
+    *superseded = g_steal_pointer(&live);
+    return TRUE;
 }
 
 static gboolean
@@ -108,7 +112,8 @@ enter(sqlite3 *db, const IssuedCall *call, GError **error)
     const KlCertificate *c = call->certificate;
     if (!is_sha256_of(c->sha256, c->der))
         return kl_fail(error, KL_ERROR_INTERNAL, "certificate %s does not have that hash", c->sha256);
-    return supersede(db, call, error) &&
+    g_autofree char *superseded = NULL;
+    return supersede(db, call, &superseded, error) &&
            kl_run(db, error,
                   "INSERT INTO certificates (sha256, imei, spki_sha256, csr_sha256, job, serial, subject, issuer,"
                   " not_before, not_after, der, chain, issued_us, places)"
@@ -116,7 +121,8 @@ enter(sqlite3 *db, const IssuedCall *call, GError **error)
                   kl_text(c->sha256), kl_text(call->imei), kl_text(c->spki_sha256), kl_text(call->csr_sha256),
                   kl_text(call->job), kl_text(c->serial), kl_text(c->subject), kl_text(c->issuer),
                   kl_int(c->not_before), kl_int(c->not_after), kl_bytes(c->der), kl_text(c->chain_pem),
-                  kl_int(g_get_real_time()), kl_text(c->places));
+                  kl_int(g_get_real_time()), kl_text(c->places)) &&
+           kl_audit_issue(db, call->job, call->imei, call->csr_sha256, c, superseded, call->supersede_reason, error);
 }
 
 /* The job's row names the certificate at once, so that the record of a job that is broken off leads to it. */
@@ -160,7 +166,8 @@ do_revoke(sqlite3 *db, gpointer data, GError **error)
                   "UPDATE certificates SET revoked_us = ?2, revoke_reason = ?3"
                   " WHERE sha256 = ?1 AND revoked_us IS NULL",
                   kl_text(call->sha256), kl_int(g_get_real_time()), kl_text(call->reason)) &&
-           (sqlite3_changes(db) == 0 || kl_store_queue_cleanup(db, call->sha256, NULL, call->queue, error));
+           (sqlite3_changes(db) == 0 || (kl_store_queue_cleanup(db, call->sha256, NULL, call->queue, error) &&
+                                         kl_audit_revoke(db, call->sha256, call->reason, error)));
 }
 
 gboolean

@@ -1,4 +1,5 @@
 /* The outbox: which row goes next, what became of it. What gets into it is in store_queueing.c. */
+#include "db/audit_events.h"
 #include "db/statement.h"
 #include "db/store_parts.h"
 #include "station/error.h"
@@ -266,7 +267,8 @@ do_park(sqlite3 *db, gpointer data, GError **error)
         return FALSE;
     if (call->code == NULL)
         return kl_run(db, error, "UPDATE outbox SET state = 'parked' WHERE number = ?1 AND state = 'queued'",
-                      kl_int(call->number));
+                      kl_int(call->number)) &&
+               (sqlite3_changes(db) == 0 || kl_audit_outbox(db, call->number, "park", error));
     return kl_run(db, error,
                   "UPDATE outbox SET state = 'parked', attempts = attempts + 1, tried_us = ?2, last_code = ?3,"
                   " last_detail = ?4 WHERE number = ?1 AND state = 'queued'",
@@ -289,7 +291,8 @@ do_retry(sqlite3 *db, gpointer data, GError **error)
         return kl_run_values(db, error,
                              "UPDATE outbox SET state = 'queued', next_us = 0"
                              " WHERE state = 'parked' OR (state = 'queued' AND next_us > 0)",
-                             NULL, 0);
+                             NULL, 0) &&
+               (sqlite3_changes(db) == 0 || kl_audit_outbox(db, 0, "retry", error));
     g_autofree char *state = NULL;
     if (!require_row(db, number, error) ||
         !kl_get_text(db, &state, error, "SELECT state FROM outbox WHERE number = ?1", kl_int(number)))
@@ -297,7 +300,8 @@ do_retry(sqlite3 *db, gpointer data, GError **error)
     if (!g_str_equal(state, "parked") && !g_str_equal(state, "queued"))
         return kl_fail(error, KL_ERROR_RECORD_UNKNOWN, "row %" G_GINT64_FORMAT " of the outbox was %s already", number,
                        state);
-    return kl_run(db, error, "UPDATE outbox SET state = 'queued', next_us = 0 WHERE number = ?1", kl_int(number));
+    return kl_run(db, error, "UPDATE outbox SET state = 'queued', next_us = 0 WHERE number = ?1", kl_int(number)) &&
+           kl_audit_outbox(db, number, "retry", error);
 }
 
 gboolean

@@ -15,10 +15,17 @@ gboolean kl_store_write(KlStore *store, KlStoreWork work, gpointer data, GError 
 /* Whether the store has an outbox: see use_outbox. From any thread. */
 gboolean kl_store_queues(KlStore *store);
 
+/* The seal for the checkpoints, and the station's name that stands in them. */
+void kl_store_set_seal(KlStore *store, KlSeal *seal, const char *station);
+KlSeal *kl_store_seal(KlStore *store, const char **station);
+
 /* --- helpers; on the store thread, within KlStoreWork --- */
 
 /* FALSE unless the job is RUNNING and, imei given, bound to that unit: RECORD_UNKNOWN, INTERNAL. */
 gboolean kl_store_require_job(sqlite3 *db, const char *job, const char *imei, GError **error);
+
+/* May the unit get a certificate in this job? QUOTA_REACHED. */
+gboolean kl_store_check_quota(sqlite3 *db, const char *job, const char *imei, GError **error);
 
 /* Writes what the unit says of itself into the job's row. */
 gboolean kl_store_note_unit(sqlite3 *db, const char *job, const KlUnit *unit, GError **error);
@@ -117,5 +124,10 @@ KlOutboxRow *kl_store_outbox_row(KlStore *store, KlOutboxKind kind, const char *
 gboolean kl_store_outbox_counts(KlStore *store, KlOutboxCounts *counts, GError **error);
 gboolean kl_store_lease_add(KlStore *store, const char *sequence, guint64 first, guint count, GError **error);
 gboolean kl_store_lease_left(KlStore *store, const char *sequence, guint64 *left, GError **error);
+gboolean kl_store_use_seal(KlStore *store, KlSeal *seal, const char *station, GError **error);
+gboolean kl_store_note(KlStore *store, const char *type, const char *data, GError **error);
+gboolean kl_store_checkpoint(KlStore *store, const char *reason, char **line, GError **error);
+gboolean kl_store_set_quota(KlStore *store, const char *work_order, guint64 units, GError **error);
+gboolean kl_store_quota(KlStore *store, const char *work_order, guint64 *units, guint64 *used, GError **error);
 
 G_END_DECLS

@@ -1,4 +1,5 @@
 /* What people set and did at the station: settings, which change, and acts, which are only added. */
+#include "db/audit_events.h"
 #include "db/statement.h"
 #include "db/store_parts.h"
 
@@ -55,7 +56,8 @@ do_add_act(sqlite3 *db, gpointer data, GError **error)
     return kl_run(db, error,
                   "INSERT INTO acts (time_us, who, role, what, subject, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                   kl_int(call->now_us), kl_text(act->who), kl_text(act->role), kl_text(act->what),
-                  kl_text(act->subject), kl_text(act->reason));
+                  kl_text(act->subject), kl_text(act->reason)) &&
+           kl_audit_act(db, act, call->now_us, error);
 }
 
 gboolean

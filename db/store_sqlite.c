@@ -1,5 +1,6 @@
 #include "db/store_sqlite.h"
 
+#include "db/audit.h"
 #include "db/database.h"
 #include "db/statement.h"
 #include "db/store_parts.h"
@@ -9,7 +10,9 @@
 typedef struct {
     KlStore base;
     KlStoreThread *thread;
-    int queueing; /* atomic */
+    int queueing;        /* atomic */
+    KlSeal *seal;        /* atomic; NULL until there is one */
+    const char *station; /* set before seal; interned */
 } StoreSqlite;
 
 gboolean
@@ -18,10 +21,44 @@ kl_store_read(KlStore *store, KlStoreWork work, gpointer data, GError **error)
     return kl_store_thread_run(((StoreSqlite *)store)->thread, KL_STORE_READ, work, data, error);
 }
 
+void
+kl_store_set_seal(KlStore *store, KlSeal *seal, const char *station)
+{
+    StoreSqlite *self = (StoreSqlite *)store;
+    self->station = g_intern_string(station);
+    g_atomic_pointer_set(&self->seal, seal);
+}
+
+KlSeal *
+kl_store_seal(KlStore *store, const char **station)
+{
+    StoreSqlite *self = (StoreSqlite *)store;
+    KlSeal *seal = g_atomic_pointer_get(&self->seal);
+    *station = seal != NULL ? self->station : NULL;
+    return seal;
+}
+
+typedef struct {
+    KlStore *store;
+    KlStoreWork work;
+    gpointer data;
+} WriteCall;
+
+/* What was written may be what makes a checkpoint due. */
+static gboolean
+do_write(sqlite3 *db, gpointer data, GError **error)
+{
+    const WriteCall *call = data;
+    const char *station = NULL;
+    KlSeal *seal = kl_store_seal(call->store, &station);
+    return call->work(db, call->data, error) && (seal == NULL || kl_audit_checkpoint_due(db, seal, station, error));
+}
+
 gboolean
 kl_store_write(KlStore *store, KlStoreWork work, gpointer data, GError **error)
 {
-    return kl_store_thread_run(((StoreSqlite *)store)->thread, KL_STORE_WRITE, work, data, error);
+    WriteCall call = {store, work, data};
+    return kl_store_thread_run(((StoreSqlite *)store)->thread, KL_STORE_WRITE, do_write, &call, error);
 }
 
 gboolean
@@ -143,17 +180,33 @@ static const KlStoreClass class = {
     .outbox_counts = kl_store_outbox_counts,
     .lease_add = kl_store_lease_add,
     .lease_left = kl_store_lease_left,
+    .use_seal = kl_store_use_seal,
+    .note = kl_store_note,
+    .checkpoint = kl_store_checkpoint,
+    .set_quota = kl_store_set_quota,
+    .quota = kl_store_quota,
     .self_test = self_test,
     .free = store_free,
 };
 
+/* Before anything else is kept: the journal's beginning counts what there was before it. */
+static gboolean
+begin_journal(sqlite3 *db, GError **error)
+{
+    gboolean ok = kl_database_exec(db, "BEGIN IMMEDIATE", error) && kl_audit_begin(db, error) &&
+                  kl_database_exec(db, "COMMIT", error);
+    if (!ok && !sqlite3_get_autocommit(db))
+        kl_database_exec(db, "ROLLBACK", NULL);
+    return ok;
+}
+
 KlStore *
 kl_store_sqlite_open(const char *path, gboolean read_only, GError **error)
 {
-    sqlite3 *db = kl_database_open(path, read_only, error);
-    if (db == NULL)
+    g_autoptr(sqlite3) db = kl_database_open(path, read_only, error);
+    if (db == NULL || (!read_only && !begin_journal(db, error)))
         return NULL;
-    KlStoreThread *thread = kl_store_thread_new(db, error);
+    KlStoreThread *thread = kl_store_thread_new(g_steal_pointer(&db), error);
     if (thread == NULL)
         return NULL;
     StoreSqlite *self = g_new0(StoreSqlite, 1);

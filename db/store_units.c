@@ -1,6 +1,7 @@
 /* Units: who they are, what is known of them, which device id they get. */
 #include <string.h>
 
+#include "db/audit_events.h"
 #include "db/statement.h"
 #include "db/store_parts.h"
 #include "station/error.h"
@@ -101,7 +102,8 @@ do_unit_claim(sqlite3 *db, gpointer data, GError **error)
     if (call->refusal != NULL)
         return TRUE;
     if (!remember(db, call->unit, error) ||
-        !kl_run(db, error, "UPDATE jobs SET unit = ?2 WHERE id = ?1", kl_text(call->job), kl_text(imei)))
+        !kl_run(db, error, "UPDATE jobs SET unit = ?2 WHERE id = ?1", kl_text(call->job), kl_text(imei)) ||
+        !kl_audit_unit(db, call->job, call->unit, error))
         return FALSE;
     call->state = read_state(db, imei, error);
     return call->state != NULL;
@@ -196,8 +198,9 @@ give_id(sqlite3 *db, IdCall *call, GError **error)
     const KlIdRequest *request = call->request;
     if (!(request->sequence != NULL ? next_id(db, call, error) : fixed_id(db, request, &call->id, error)))
         return FALSE;
-    return call->exhausted ||
-           kl_run(db, error, "UPDATE units SET device_id = ?2 WHERE imei = ?1", kl_text(call->imei), kl_text(call->id));
+    return call->exhausted || (kl_run(db, error, "UPDATE units SET device_id = ?2 WHERE imei = ?1", kl_text(call->imei),
+                                      kl_text(call->id)) &&
+                               kl_audit_device_id(db, call->imei, call->id, error));
 }
 
 static gboolean

@@ -31,7 +31,9 @@ kl_station_request_in_thread(GTask *task, gpointer source, gpointer data, GCance
     const KlStationRequest *request = data;
     GError *error = NULL;
     if (kl_station_setup(request->dir, request->name, request->line_file, &error) && keep_pin(request, &error) &&
-        kl_ca_request_run(request->ca, request->dir, &error))
+        kl_ca_request_run(request->ca, request->dir, &error) &&
+        kl_station_note_act(request->dir, request->ca->name != NULL ? "ca-create" : "ca-import", request->ca->name,
+                            NULL, &error))
         g_task_return_boolean(task, TRUE);
     else
         g_task_return_error(task, error);

@@ -1,7 +1,8 @@
 #include "gui/export.h"
 
 #include <json-glib/json-glib.h>
-#include <string.h>
+
+#include "station/csv.h"
 
 #define PAGE 200
 
@@ -95,43 +96,6 @@ field_text(const KlRecord *record, const Field *field)
 
 /* --- CSV --- */
 
-/* Spreadsheets calculate a cell that begins so, also when the file's fields are quoted (OWASP, "CSV Injection"); some
- * take the full-width forms for the same. */
-static gboolean
-is_formula(const char *text)
-{
-    static const char *const starts[] = {"=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"};
-    while (*text == ' ')
-        text++;
-    for (gsize i = 0; i < G_N_ELEMENTS(starts); i++) {
-        if (g_str_has_prefix(text, starts[i]))
-            return TRUE;
-    }
-    return FALSE;
-}
-
-void
-kl_export_csv_field(GString *line, const char *text)
-{
-    if (text == NULL)
-        return;
-    g_autofree char *valid = g_utf8_make_valid(text, -1);
-    gboolean formula = is_formula(valid);
-    gboolean quoted =
-        formula || strpbrk(valid, ",;\"\r\n\t") != NULL || g_str_has_prefix(valid, " ") || g_str_has_suffix(valid, " ");
-    if (quoted)
-        g_string_append_c(line, '"');
-    if (formula)
-        g_string_append_c(line, '\'');
-    for (const char *p = valid; *p != '\0'; p++) {
-        if (*p == '"')
-            g_string_append_c(line, '"');
-        g_string_append_c(line, *p);
-    }
-    if (quoted)
-        g_string_append_c(line, '"');
-}
-
 static void
 append_csv(GString *out, const KlRecord *record)
 {
@@ -139,7 +103,7 @@ append_csv(GString *out, const KlRecord *record)
         g_autofree char *text = field_text(record, &fields[i]);
         if (i > 0)
             g_string_append_c(out, ',');
-        kl_export_csv_field(out, text);
+        kl_csv_field(out, text);
     }
     g_string_append(out, "\r\n");
 }

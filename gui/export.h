@@ -25,8 +25,4 @@ gboolean kl_export_file(KlStore *store, const gint64 *numbers, gsize n_numbers, 
                         void (*progress)(double fraction, gpointer data), gpointer data, GCancellable *cancel,
                         GError **error);
 
-/* Appends a CSV field: quoted where RFC 4180 demands it, defused where a spreadsheet would calculate it. NULL is empty.
- */
-void kl_export_csv_field(GString *line, const char *text);
-
 G_END_DECLS

@@ -3,7 +3,7 @@
 #include <json-glib/json-glib.h>
 #include <string.h>
 
-#include "gui/export.h"
+#include "station/csv.h"
 #include "station/error.h"
 #include "station/step.h"
 
@@ -29,7 +29,7 @@ add_text(GString *csv, const char *section, const char *item, const char *measur
     for (guint i = 0; i < G_N_ELEMENTS(fields); i++) {
         if (i > 0)
             g_string_append_c(csv, ',');
-        kl_export_csv_field(csv, fields[i]);
+        kl_csv_field(csv, fields[i]);
     }
     g_string_append(csv, "\r\n");
 }

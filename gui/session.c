@@ -346,6 +346,7 @@ kl_session_line_error(KlSession *session)
 void
 kl_session_resume(KlSession *session)
 {
+    kl_session_note(session, "resume");
     if (session->line != NULL)
         kl_line_resume(session->line);
     kl_session_batch_resume(session);

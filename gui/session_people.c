@@ -15,11 +15,13 @@ kl_session_keep_sign(gpointer act, gpointer data)
     KlStore *store = kl_station_store(KL_SESSION(data)->station);
     if (!store->klass->add_act(store, sign, &error))
         g_warning("%s of %s is not recorded: %s", sign->what, sign->who, error->message);
+    else if (g_str_equal(sign->what, "sign-off") && !store->klass->checkpoint(store, "shift", NULL, &error))
+        g_warning("no checkpoint at the end of the shift: %s", error->message);
 }
 
 /* Not here: its commit waits for the disk, behind those of all slots. */
-static void
-keep_sign(KlSession *session, const char *what)
+void
+kl_session_note(KlSession *session, const char *what)
 {
     KlAct *sign = g_new0(KlAct, 1);
     sign->who = g_strdup(session->operator_id);
@@ -37,7 +39,7 @@ kl_session_sign_on(KlSession *session, const char *operator_id)
     g_free(session->operator_id);
     session->operator_id = g_steal_pointer(&mine);
     session->since_us = g_get_real_time();
-    keep_sign(session, "sign-on");
+    kl_session_note(session, "sign-on");
     kl_session_count(session);
     kl_session_tell_changed(session);
 }
@@ -48,7 +50,7 @@ kl_session_sign_off(KlSession *session)
     if (session->operator_id == NULL)
         return;
     kl_session_disarm(session);
-    keep_sign(session, "sign-off");
+    kl_session_note(session, "sign-off");
     g_clear_pointer(&session->operator_id, g_free);
     kl_session_tell_changed(session);
 }

@@ -63,6 +63,9 @@ void kl_session_batch_begin(KlSession *session, const char *slot);
 void kl_session_batch_event(KlSession *session, const KlEvent *event);
 void kl_session_batch_resume(KlSession *session);
 
+/* Keeps that the operator did that ("sign-on", "resume"), soon. */
+void kl_session_note(KlSession *session, const char *what);
+
 /* No more news from the bus. */
 void kl_session_leave_bus(KlSession *session);
 

@@ -71,6 +71,7 @@ kl_setup_page_new(KlSession *session)
     add_section(page, "station", _("Station"), kl_setup_station_new(session, on_station_changed, page));
     add_section(page, "product", _("Product"), kl_setup_product_new(session, on_station_changed, page));
     add_section(page, "ca", _("Certificate authority"), kl_setup_ca_new(session));
+    add_section(page, "audit", _("Journal"), kl_setup_audit_new(session));
     add_section(page, "acts", _("Supervisor"), kl_setup_acts_new(session));
     add_section(page, "roles", _("Roles"), kl_roles_section_new(session));
     add_section(page, "doctor", _("Doctor"), kl_doctor_view_new(session));

@@ -20,4 +20,7 @@ GtkWidget *kl_setup_ca_new(KlSession *session);
 /* Supervisor's acts: provision a unit again, revoke a certificate. */
 GtkWidget *kl_setup_acts_new(KlSession *session);
 
+/* The journal: the seal's fingerprint, the last checkpoint, a new one, an export. */
+GtkWidget *kl_setup_audit_new(KlSession *session);
+
 G_END_DECLS

@@ -31,6 +31,7 @@ static const KlKeyRule station_rules[] = {
     {"ca", "key", FALSE},
     {"ca", "passphrase-file", FALSE},
     {"ca", "signer", FALSE},
+    {"audit", "key", FALSE},
     SLOT_RULES,
     {"usb", "modules", FALSE},
     {"usb", "adapters", FALSE},
@@ -89,6 +90,7 @@ kl_config_free(KlConfig *config)
     g_free(config->line_file);
     g_free(config->ca_key);
     g_free(config->passphrase_file);
+    g_free(config->audit_key);
     kl_config_clear_aws(&config->aws);
     g_clear_pointer(&config->slots, g_ptr_array_unref);
     g_clear_pointer(&config->hubs, g_ptr_array_unref);
@@ -204,14 +206,22 @@ read_slots(KlConfig *config, const KlConfigSource *source, GError **error)
     return kl_config_read_hubs(config, source, error);
 }
 
+/* Where a private key is; in a file of the station folder unless something else is said. */
+static gboolean
+read_key(const KlConfigSource *source, const char *group, char **key, GError **error)
+{
+    *key = kl_keyfile_text(source->keys, group, "key");
+    if (*key == NULL)
+        *key = g_strdup("file");
+    return strcmp(*key, "file") == 0 || g_str_has_prefix(*key, "pkcs11:") ||
+           kl_keyfile_fail(error, source->path, group, "key", "allowed: file, or a pkcs11: URI");
+}
+
 static gboolean
 read_ca(KlConfig *config, const KlConfigSource *source, GError **error)
 {
-    config->ca_key = kl_keyfile_text(source->keys, "ca", "key");
-    if (config->ca_key == NULL)
-        config->ca_key = g_strdup("file");
-    if (strcmp(config->ca_key, "file") != 0 && !g_str_has_prefix(config->ca_key, "pkcs11:"))
-        return kl_keyfile_fail(error, source->path, "ca", "key", "allowed: file, or a pkcs11: URI");
+    if (!read_key(source, "ca", &config->ca_key, error) || !read_key(source, "audit", &config->audit_key, error))
+        return FALSE;
     g_autofree char *passphrase_file = kl_keyfile_text(source->keys, "ca", "passphrase-file");
     config->passphrase_file = passphrase_file != NULL ? kl_config_absolute(source, passphrase_file) : NULL;
     return TRUE;

@@ -66,6 +66,7 @@ typedef struct {
     guint columns;         /* [station] columns: of the fixture, 1..64, for the window; 0: as it fits */
     char *ca_key;          /* [ca] key: "file" (ca/ca.key) or a pkcs11: URI */
     char *passphrase_file; /* [ca] passphrase-file: absolute, or NULL: ask */
+    char *audit_key;       /* [audit] key: "file" (audit/seal.key) or a pkcs11: URI */
     GPtrArray *slots;      /* KlSlotConfig: those without a hub by name, then the hubs' in reading order */
     KlSignerKind signer;   /* [ca] signer=local|register|iot|pca */
     KlAwsSection aws;
@@ -90,11 +91,12 @@ typedef struct {
  *                          ("-": no slot there); default: 1;2;3;...
  *   [usb]     modules=, adapters=  optional: further USB ids, separated by ';': "1199:9091;1199:*"
  *   [ca]      signer=      optional: local (the default), register, iot, pca; all but local need [aws]
- *   [aws]     optional; every key in it, too: region, profile, endpoint, registration-table, records-table,
- *             counters-table, firmware-table, policy, register, pca-arn, pca-template, require-ack, ack-wait-ms,
- *             rows-per-second, id-block, rate-percent: see KlAwsSection
- *   [recovery] power-cycles=  optional: 0..3, default 0
- * Relative paths count from the folder of the file that they stand in. No two slots share a port.
+ *   [audit]   key=         optional: "file" (the default) or a pkcs11: URI of a P-256 key, whose certificate is then
+ * put into DIR/audit/station.pem by hand [aws]     optional; every key in it, too: region, profile, endpoint,
+ * registration-table, records-table, counters-table, firmware-table, policy, register, pca-arn, pca-template,
+ * require-ack, ack-wait-ms, rows-per-second, id-block, rate-percent: see KlAwsSection [recovery] power-cycles=
+ * optional: 0..3, default 0 Relative paths count from the folder of the file that they stand in. No two slots share a
+ * port.
  */
 
 /* Reads DIR/station.conf and the line file it names. STATION_MISSING when there is none; CONFIG_INVALID names file,

@@ -15,6 +15,7 @@
 #include "drivers/at_wp77/wp77.h"
 #include "station/log.h"
 #include "station/station_cloud.h"
+#include "station/station_journal.h"
 #include "station/station_private.h"
 
 /* How long a look at a slot may take. */
@@ -43,7 +44,8 @@ struct KlStation {
     KlConfig *config;
     KlProfile *profile;
     KlStore *store;
-    int lock_fd; /* -1: reading only */
+    KlSeal *seal; /* NULL for who only reads */
+    int lock_fd;  /* -1: reading only */
     const DriverEntry *driver;
     KlBus *bus;            /* NULL until it is asked for */
     KlStationCloud *cloud; /* NULL without [aws], and for who only reads */
@@ -176,6 +178,16 @@ open_cloud(KlStation *station, KlStore *store, GError **error)
     return station->cloud != NULL && store->klass->outbox_fill(store, &count, error);
 }
 
+/* The seal comes first: whatever this program keeps, it can vouch for. */
+static gboolean
+begin_journal(KlStation *station, GError **error)
+{
+    const KlConfig *config = station->config;
+    station->seal = kl_station_seal_begin(config->dir, config->name, config->audit_key, station->store, error);
+    return station->seal != NULL && kl_station_note_start("run", station->store, error) &&
+           kl_station_note_files(config, station->store, error);
+}
+
 static gboolean
 open_store(KlStation *station, KlStationMode mode, GError **error)
 {
@@ -188,6 +200,8 @@ open_store(KlStation *station, KlStationMode mode, GError **error)
     if (station->store == NULL || mode == KL_STATION_READ)
         return station->store != NULL;
     guint interrupted = 0;
+    if (!begin_journal(station, error))
+        return FALSE;
     station->store->klass->use_outbox(station->store, station->config->aws.on);
     if (!station->store->klass->interrupt_running(station->store, &interrupted, error))
         return FALSE;
@@ -280,6 +294,15 @@ kl_station_open(const char *dir, KlStationMode mode, const char *product, GError
     return g_steal_pointer(&station);
 }
 
+/* What was kept since the last checkpoint waits for the next one when this fails. */
+static void
+seal_shift(const KlStation *station)
+{
+    g_autoptr(GError) error = NULL;
+    if (!station->store->klass->checkpoint(station->store, "shift", NULL, &error))
+        g_message("no checkpoint at the end of the work: %s", error->message);
+}
+
 void
 kl_station_free(KlStation *station)
 {
@@ -296,7 +319,10 @@ kl_station_free(KlStation *station)
     g_clear_pointer(&station->ca, kl_ca_free);
     g_clear_pointer(&station->claims, kl_claims_free);
     g_clear_pointer(&station->bus, kl_bus_free);
+    if (station->seal != NULL)
+        seal_shift(station);
     g_clear_pointer(&station->store, kl_store_free);
+    g_clear_pointer(&station->seal, kl_seal_free);
     g_clear_pointer(&station->profile, kl_profile_free);
     g_clear_pointer(&station->config, kl_config_free);
     if (station->lock_fd >= 0) {
@@ -322,6 +348,12 @@ KlStore *
 kl_station_store(const KlStation *station)
 {
     return station->store;
+}
+
+KlSeal *
+kl_station_seal(const KlStation *station)
+{
+    return station->seal;
 }
 
 KlStore *

@@ -31,6 +31,19 @@ const KlConfig *kl_station_config(const KlStation *station);
 const KlProfile *kl_station_profile(const KlStation *station);
 KlStore *kl_station_store(const KlStation *station);
 
+/* The station's seal; NULL for who only reads. Borrowed. */
+KlSeal *kl_station_seal(const KlStation *station);
+
+/* Gives the station another seal, for one that is lost or that others may have; the old files stay, under other names.
+ * What the old one has sealed stays sealed by it. Takes the station's lock. USAGE (the key is on a token),
+ * STATION_BUSY, STORE_*. */
+gboolean kl_station_new_seal(const char *dir, const char *reason, GError **error);
+
+/* Keeps in the journal what the user of this computer did apart from the line ("ca-create"), also while another program
+ * runs the station; nothing where there is no database yet. STORE_*, AUDIT_BROKEN. */
+gboolean kl_station_note_act(const char *dir, const char *what, const char *subject, const char *reason,
+                             GError **error);
+
 /* A second connection to the records, for reading only, so that a long query never delays a unit. The caller frees it.
  */
 KlStore *kl_station_open_reader(const KlStation *station, GError **error);

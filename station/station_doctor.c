@@ -344,6 +344,7 @@ examine(KlDoctor *doctor)
     check_clock(doctor, now);
     if (doctor->config != NULL) {
         check_database(doctor);
+        kl_doctor_journal(doctor);
         check_disk(doctor);
         if (kl_station_signs_itself(doctor->config)) {
             check_ca_dates(doctor, now);
@@ -353,6 +354,7 @@ examine(KlDoctor *doctor)
         check_usb(doctor);
         if (doctor->config->aws.on)
             check_cloud(doctor);
+        kl_doctor_note(doctor);
     }
     g_clear_pointer(&doctor->profile, kl_profile_free);
     g_clear_pointer(&doctor->config, kl_config_free);

@@ -41,6 +41,12 @@ void kl_doctor_usb(KlDoctor *doctor, KlBus *bus);
 /* Looks at the cloud account of a station with an [aws] group, by harmless calls only. */
 void kl_doctor_aws(KlDoctor *doctor);
 
+/* Looks at the journal and its seal. */
+void kl_doctor_journal(KlDoctor *doctor);
+
+/* Notes the findings in the journal, if that may be written now. */
+void kl_doctor_note(const KlDoctor *doctor);
+
 /* Looks at what waits to go to the cloud, and at the device numbers that came from there. */
 void kl_doctor_outbox(KlDoctor *doctor, KlStore *store);
 

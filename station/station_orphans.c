@@ -20,6 +20,10 @@ kl_orphan_kind_name(KlOrphanKind kind)
         [KL_ORPHAN_GONE] = "gone",
         [KL_ORPHAN_ROW] = "row",
         [KL_ORPHAN_PARKED] = "parked",
+        [KL_ORPHAN_NO_UNIT] = "no-unit",
+        [KL_ORPHAN_UNINSTALLED] = "not-installed",
+        [KL_ORPHAN_UNJOURNALED] = "no-journal",
+        [KL_ORPHAN_NO_LEDGER] = "no-ledger",
     };
     return names[kind];
 }
@@ -261,7 +265,7 @@ run(KlOrphanSearch *search, guint min_age_s, GError **error)
         (!kl_orphans_list(search, error) || !kl_orphans_examine_listed(search, min_age_s, error)))
         return FALSE;
     return examine_ledger(search, error) && examine_ended(search, error) && examine_rows(search, error) &&
-           examine_outbox(search, error);
+           examine_outbox(search, error) && kl_orphans_reconcile(search, error);
 }
 
 static int

@@ -10,10 +10,14 @@ typedef enum {
     KL_ORPHAN_LEFT_OVER,    /* in AWS, never handed to its unit: INACTIVE, and not in the ledger */
     KL_ORPHAN_WITHDRAWN,    /* superseded or revoked here, still in AWS, or AWS was never told */
     KL_ORPHAN_NEVER_PASSED, /* live in the ledger, of a unit that never passed with it */
+    KL_ORPHAN_UNINSTALLED,  /* the same, and no job has put it on its unit */
     KL_ORPHAN_INACTIVE,     /* of a unit that passed, in AWS but not ACTIVE */
     KL_ORPHAN_GONE,         /* of a unit that passed, not in AWS */
     KL_ORPHAN_ROW,          /* a registration row whose unit has no live certificate */
     KL_ORPHAN_PARKED,       /* a row of the outbox that the cloud does not take */
+    KL_ORPHAN_NO_UNIT,      /* a certificate of a unit that is not known */
+    KL_ORPHAN_UNJOURNALED,  /* a unit that counts as provisioned, and no journal tells that it passed */
+    KL_ORPHAN_NO_LEDGER,    /* the journal tells of a PASS with a certificate that the ledger does not have */
 } KlOrphanKind;
 
 /* "left-over", "withdrawn", ... Static. */

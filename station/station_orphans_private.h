@@ -39,4 +39,7 @@ gboolean kl_orphans_list(KlOrphanSearch *search, GError **error);
 /* Compares them with the ledger. */
 gboolean kl_orphans_examine_listed(KlOrphanSearch *search, guint min_age_s, GError **error);
 
+/* Compares the tables of the database with each other and with the journal. */
+gboolean kl_orphans_reconcile(KlOrphanSearch *search, GError **error);
+
 G_END_DECLS

@@ -5,6 +5,7 @@
 
 #include "db/store_sqlite.h"
 #include "station/station.h"
+#include "station/station_journal.h"
 #include "station/station_private.h"
 
 #define NAME_MAX_CHARS 64
@@ -31,6 +32,11 @@ static const char station_conf[] =
     "# AWS IoT Core), iot (AWS IoT Core), pca (AWS Private CA). All but local need [aws], and products whose subject\n"
     "# is CN={device_id} for iot and pca.\n"
     "#signer=iot\n"
+    "\n"
+    "#[audit]\n"
+    "# Where the key is that seals the journal: file (audit/seal.key), or a pkcs11: URI, its certificate then in\n"
+    "# audit/station.pem.\n"
+    "#key=file\n"
     "\n"
     "# With this group, registration rows and records also go to DynamoDB, by way of a queue that outlives any outage\n"
     "# ('keyline registry pending'). Region, keys and endpoints are found as the AWS tools find them.\n"
@@ -179,16 +185,27 @@ check_arguments(const char *name, const char *line_path, GError **error)
     return TRUE;
 }
 
+/* A station that is there already says itself where its seal is: it gets one when work begins. */
+static gboolean
+begin_journal(const char *dir, const char *name, KlStore *store, KlSeal **seal, GError **error)
+{
+    *seal = kl_station_seal_begin(dir, name, "file", store, error);
+    return *seal != NULL && kl_station_note_start("setup", store, error) &&
+           kl_station_keep_act(store, "setup", name, NULL, error);
+}
+
 /* station.conf comes last: a station that has one and no database has lost it, and must not get an empty one in
  * silence. */
 static gboolean
-make_database(const char *dir, const char *station_path, GError **error)
+make_database(const char *dir, const char *name, const char *station_path, GError **error)
 {
     g_autofree char *path = kl_station_database_path(dir);
     if (g_file_test(station_path, G_FILE_TEST_EXISTS) && !g_file_test(path, G_FILE_TEST_EXISTS))
         return kl_fail(error, KL_ERROR_STORE_MISSING, "there is no %s", path);
+    gboolean first = !g_file_test(station_path, G_FILE_TEST_EXISTS);
+    g_autoptr(KlSeal) seal = NULL; /* outlives the store */
     g_autoptr(KlStore) store = kl_store_sqlite_open(path, FALSE, error);
-    return store != NULL;
+    return store != NULL && (!first || begin_journal(dir, name, store, &seal, error));
 }
 
 gboolean
@@ -204,6 +221,6 @@ kl_station_setup(const char *dir, const char *name, const char *line_file, GErro
     g_autofree char *station_text =
         g_strdup_printf(station_conf, name, line_path != NULL ? "" : "#", line_path != NULL ? line_path : "line.conf");
     return make_folder(dir, 0750, error) && make_folder(products, 0755, error) && make_folder(ca, 0700, error) &&
-           make_file(product_path, fx30s_conf, error) && make_database(dir, station_path, error) &&
+           make_file(product_path, fx30s_conf, error) && make_database(dir, name, station_path, error) &&
            make_file(station_path, station_text, error);
 }

@@ -6,11 +6,14 @@
 #include "station/certificate.h"
 #include "station/record.h"
 #include "station/registration.h"
+#include "station/seal.h"
 #include "station/sink.h"
 #include "station/statistics.h"
 #include "station/unit.h"
 
 G_BEGIN_DECLS
+
+#define KL_AUDIT_CHECKPOINT_EVERY 1000
 
 typedef struct KlStore KlStore;
 
@@ -216,6 +219,27 @@ typedef struct {
     gboolean (*lease_add)(KlStore *store, const char *sequence, guint64 first, guint count, GError **error);
     /* How many leased numbers are left. */
     gboolean (*lease_left)(KlStore *store, const char *sequence, guint64 *left, GError **error);
+
+    /* --- the journal (db/AUDIT-FORMAT.md). Every call above that keeps something also puts it there, in the same
+     * transaction: what can't be journalled does not happen. AUDIT_BROKEN: its end is not where it was left --- */
+
+    /* From now on this seal, which outlives the store, signs the checkpoints: one whenever KL_AUDIT_CHECKPOINT_EVERY
+     * events came after the last. The journal notes a seal that it has not seen last, with the station's name. */
+    gboolean (*use_seal)(KlStore *store, KlSeal *seal, const char *station, GError **error);
+    /* Appends an event about the station: data is a canonical JSON object (station/canonical.h). */
+    gboolean (*note)(KlStore *store, const char *type, const char *data, GError **error);
+    /* Signs a checkpoint over all events; reason: see the format. When nothing but a checkpoint came after the last
+     * one, it is that one. *line (may be NULL) is it, as a line of checkpoints.jsonl; the caller frees. SEAL_MISSING
+     * without a seal. */
+    gboolean (*checkpoint)(KlStore *store, const char *reason, char **line, GError **error);
+
+    /* --- quotas: how many units of a work order may get a certificate --- */
+
+    /* Sets it; units 0 takes it away. When a unit of that work order would be one too many, intent(ISSUE) is
+     * QUOTA_REACHED; a unit that has begun, or has a certificate from a job of it, goes on. */
+    gboolean (*set_quota)(KlStore *store, const char *work_order, guint64 units, GError **error);
+    /* *units: the quota, 0 none; *used: how many units got or may have got a certificate in jobs of it. */
+    gboolean (*quota)(KlStore *store, const char *work_order, guint64 *units, guint64 *used, GError **error);
 
     /* Writes, reads and checks something small and undoes it: is the disk able to keep a record now, is the database
      * sound. */

@@ -175,8 +175,9 @@ test_every_mistake(void)
         {HEAD "[aws]\nrecords-table=a b\n", "[aws] records-table: 'a b' has characters that may not be there"},
         {HEAD "[aws]\nregion=eu/1\n", "[aws] region: 'eu/1' has characters that may not be there"},
         {HEAD "[aws]\ntable=x\n", "station.conf:5: unknown key 'table' in [aws]; allowed: region, profile, endpoint"},
-        {HEAD "[cat]\n", "station.conf:4: unknown group [cat]; allowed: [station], [ca], [slot *], [hub *], [usb], "
-                         "[recovery]"},
+        {HEAD "[cat]\n",
+         "station.conf:4: unknown group [cat]; allowed: [station], [ca], [audit], [slot *], [hub *], [usb], "
+         "[recovery]"},
         {HEAD "name=again\n", "station.conf:4: key 'name' in [station] is repeated; it is already in line 2"},
         {HEAD "[ca]\n[ca]\n", "station.conf:5: group [ca] is repeated; it is already in line 4"},
         {HEAD "[slot 01]\nagent=pty:/a\n[slot 01]\n", "station.conf:6: group [slot 01] is repeated"},

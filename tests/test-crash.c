@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/crash_run.h"
+#include "tests/journal_check.h"
 
 #define REASON "the drill"
 
@@ -36,6 +37,14 @@ assert_consistent(const KlLineRig *rig, const KlRecord *record, guint jobs, gboo
     g_free(kl_line_rig_shell(rig, agree));
 }
 
+/* Also of a job that was broken off: what the tables have, the journal has, and nothing else. */
+static void
+check_rig_journal(const KlLineRig *rig)
+{
+    g_autofree char *path = g_build_filename(rig->station_dir, "keyline.db", NULL);
+    check_journal(path);
+}
+
 static KlLineRig *
 new_rig(void)
 {
@@ -59,6 +68,7 @@ drill(const char *when, const char *reason)
         }
         kl_line_rig_close(rig);
         gboolean killed = run_and_kill(rig, nth, when, reason);
+        check_rig_journal(rig);
         /* Before its own head is committed, a job does not exist. */
         gboolean begun = !(killed && nth == 1 && g_str_equal(when, "before"));
         jobs += begun ? 1 : 0;
@@ -71,6 +81,7 @@ drill(const char *when, const char *reason)
         g_autofree char *key_after = kl_line_rig_sql(rig, "SELECT spki_sha256 FROM keys WHERE retired_us IS NULL");
         if (*key_before != '\0')
             g_assert_cmpstr(key_before, ==, key_after); /* never made anew in silence */
+        check_rig_journal(rig);
         if (!killed)
             break;
     }

@@ -5,6 +5,7 @@
 
 #include "fake_records.h"
 #include "gui/export.h"
+#include "station/csv.h"
 
 #define RECORDS 450 /* more than two pages */
 
@@ -38,11 +39,11 @@ test_csv_fields(void)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(fields); i++) {
         g_autoptr(GString) line = g_string_new(NULL);
-        kl_export_csv_field(line, fields[i].text);
+        kl_csv_field(line, fields[i].text);
         g_assert_cmpstr(line->str, ==, fields[i].field);
     }
     g_autoptr(GString) line = g_string_new("x");
-    kl_export_csv_field(line, NULL);
+    kl_csv_field(line, NULL);
     g_assert_cmpstr(line->str, ==, "x");
 }
 

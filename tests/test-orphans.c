@@ -317,12 +317,12 @@ test_never_passed(Bench *bench, gconstpointer data)
     g_autoptr(GError) error = NULL;
     g_autofree char *id = certificate_in_aws(bench, "FSN00000005", &der);
     g_autofree char *device = job(bench, 5, UNTIL_REGISTERED, id, der);
-    expect(bench, 0, "never-passed %s %.8s\nunknown 1, young 0\n", device, id);
+    expect(bench, 0, "not-installed %s %.8s\nunknown 1, young 0\n", device, id);
     clean_all(bench, 0);
     g_autoptr(KlOutboxRow) row = CALL(store, outbox_row, KL_OUTBOX_REGISTRATION, device, &error);
     g_assert_nonnull(row);
     g_assert_true(CALL(store, outbox_park, row->number, "DUPLICATE_DEVICE", "another's", &error));
-    expect(bench, 0, "never-passed %s %.8s\nparked %" G_GINT64_FORMAT " (registration %s) -\nunknown 1, young 0\n",
+    expect(bench, 0, "not-installed %s %.8s\nparked %" G_GINT64_FORMAT " (registration %s) -\nunknown 1, young 0\n",
            device, id, row->number, device);
     clean_all(bench, 0);
     g_autofree char *there = status_in_aws(id);

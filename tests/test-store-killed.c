@@ -1,5 +1,6 @@
 /* The store of a process that is killed at any instant, or that is read by another process. */
 #include "killed_store.h"
+#include "tests/journal_check.h"
 
 #define THREADS 4
 #define UNITS 12
@@ -100,6 +101,7 @@ test_killed(Folder *folder, gconstpointer data)
                    "");
         assert_sql(folder->path, "SELECT count(*) - count(DISTINCT device_id) FROM units WHERE device_id NOT NULL",
                    "0");
+        check_journal(folder->path);
     }
 
     /* Whatever was broken off: every unit can be finished. */
@@ -119,6 +121,7 @@ test_killed(Folder *folder, gconstpointer data)
     }
     assert_sql(folder->path, "SELECT count(*) FROM units WHERE provisioned", "12");
     assert_sql(folder->path, "SELECT count(*) FROM certificates WHERE status = 'live'", "12");
+    check_journal(folder->path);
 }
 
 /* Another process works on units while this one reads: each answer is a state that was committed. */

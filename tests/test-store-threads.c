@@ -4,6 +4,7 @@
 #include "db/database.h"
 #include "db/store_thread.h"
 #include "store-fixture.h"
+#include "tests/journal_check.h"
 
 /* --- many threads --- */
 
@@ -62,6 +63,7 @@ test_threads(Folder *folder, gconstpointer data)
         seen[number] = TRUE;
     }
     check_invariants(folder->path);
+    check_journal(folder->path);
     assert_sql(folder->path, "SELECT count(*) FROM jobs", "96");
 }
 

@@ -1,5 +1,6 @@
 /* The journal: whole jobs, jobs broken off at any call, identities, device ids, keys, and no false PASS. */
 #include "store-fixture.h"
+#include "tests/journal_check.h"
 
 static void
 test_whole_job(Folder *folder, gconstpointer data)
@@ -96,6 +97,7 @@ test_resume(Folder *folder, gconstpointer data)
     assert_sql(folder->path, "SELECT count(*) FROM registration", "1");
     assert_sql(folder->path, "SELECT count(*) FROM intents WHERE closed_us IS NULL", "0");
     check_invariants(folder->path);
+    check_journal(folder->path);
 }
 
 /* The same for a re-provisioning: once its intent is committed it is gone through with, by whichever job. */
@@ -133,6 +135,7 @@ test_resume_reprovision(Folder *folder, gconstpointer data)
                begun ? "key leaked" : "");
     assert_sql(folder->path, "SELECT count(*) FROM intents WHERE closed_us IS NULL", "0");
     check_invariants(folder->path);
+    check_journal(folder->path);
 }
 
 static void

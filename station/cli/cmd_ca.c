@@ -101,7 +101,8 @@ run_init(KlCli *cli, char **words, GError **error)
         return -1;
     g_autofree char *common_name = name != NULL ? g_strdup(name) : g_strconcat("Keyline CA ", config->name, NULL);
     g_autoptr(KlSecret) passphrase = new_passphrase(cli, &source, error);
-    if (passphrase == NULL || !kl_station_ca_init(cli->dir, common_name, (guint)days, passphrase, error))
+    if (passphrase == NULL || !kl_station_ca_init(cli->dir, common_name, (guint)days, passphrase, error) ||
+        !kl_station_note_act(cli->dir, "ca-create", common_name, NULL, error))
         return -1;
     return show(cli, error);
 }
@@ -140,7 +141,8 @@ import_token(const KlCli *cli, const ImportOptions *o, GError **error)
         if (pin == NULL)
             return -1;
     }
-    if (!kl_station_ca_import(cli->dir, o->key, o->certificate, NULL, pin, error))
+    if (!kl_station_ca_import(cli->dir, o->key, o->certificate, NULL, pin, error) ||
+        !kl_station_note_act(cli->dir, "ca-import", o->certificate, NULL, error))
         return -1;
     fprintf(stderr, "Now write under [ca] in station.conf: key=%s\n", o->key);
     return show(cli, error);
@@ -157,7 +159,8 @@ import(const KlCli *cli, const ImportOptions *o, GError **error)
     }
     g_autoptr(KlSecret) passphrase = new_passphrase(cli, &o->passphrase, error);
     if (passphrase == NULL ||
-        !kl_station_ca_import(cli->dir, o->key, o->certificate, key_passphrase, passphrase, error))
+        !kl_station_ca_import(cli->dir, o->key, o->certificate, key_passphrase, passphrase, error) ||
+        !kl_station_note_act(cli->dir, "ca-import", o->certificate, NULL, error))
         return -1;
     return show(cli, error);
 }
@@ -258,7 +261,8 @@ run_revoke(KlCli *cli, char **words, GError **error)
         return -1;
     KlTold told = KL_TOLD_NOBODY;
     g_autofree char *why = NULL;
-    if (!kl_station_ca_revoke(station, fingerprint, reason, AWS_S, &told, &why, error))
+    if (!kl_station_ca_revoke(station, fingerprint, reason, AWS_S, &told, &why, error) ||
+        !kl_station_note_act(cli->dir, "revoke", fingerprint, reason, error))
         return -1;
     print_revoked(cli, fingerprint, told, why);
     return KL_EXIT_DONE;
@@ -348,7 +352,8 @@ run_register_aws(KlCli *cli, char **words, GError **error)
     g_autoptr(KlSecret) passphrase = NULL;
     g_auto(KlCaRegistration) done = {0};
     if ((default_mode && !key_passphrase(cli, &source, &passphrase, error)) ||
-        !kl_station_ca_register(cli->dir, default_mode, passphrase, &done, error))
+        !kl_station_ca_register(cli->dir, default_mode, passphrase, &done, error) ||
+        !kl_station_note_act(cli->dir, "ca-register", done.id, NULL, error))
         return -1;
     print_registration(cli, &done);
     return KL_EXIT_DONE;

@@ -274,7 +274,7 @@ write_fixture(const KlCli *cli, const char *group, GError **error)
 {
     g_autoptr(KlStation) station = kl_station_open(cli->dir, KL_STATION_RUN, NULL, error);
     if (station != NULL && kl_station_set_fixture(cli->dir, group, error))
-        return TRUE;
+        return kl_station_note_act(cli->dir, "hub", NULL, NULL, error);
     fprintf(stderr, "\nThis is what belongs into station.conf:\n\n%s\n", group);
     return FALSE;
 }

@@ -17,6 +17,19 @@ int kl_cmd_registry_retry(KlCli *cli, char **words, GError **error);
 int kl_cmd_registry_park(KlCli *cli, char **words, GError **error);
 int kl_cmd_registry_push(KlCli *cli, char **words, GError **error);
 int kl_cmd_ca(KlCli *cli, char **words, GError **error);
+int kl_cmd_audit(KlCli *cli, char **words, GError **error);
+int kl_cmd_audit_export(KlCli *cli, char **words, GError **error);
+int kl_cmd_audit_prove(KlCli *cli, char **words, GError **error);
+int kl_cmd_audit_new_seal(KlCli *cli, char **words, GError **error);
+int kl_cmd_audit_checkpoint(KlCli *cli, char **words, GError **error);
+int kl_cmd_audit_show(KlCli *cli, char **words, GError **error);
+int kl_cmd_audit_close(KlCli *cli, char **words, GError **error);
+int kl_cmd_trace(KlCli *cli, char **words, GError **error);
+int kl_cmd_recall(KlCli *cli, char **words, GError **error);
+int kl_cmd_quota(KlCli *cli, char **words, GError **error);
+int kl_cmd_backup(KlCli *cli, char **words, GError **error);
+int kl_cmd_restore(KlCli *cli, char **words, GError **error);
+int kl_cmd_audit_verify(KlCli *cli, char **words, GError **error);
 int kl_cmd_doctor(KlCli *cli, char **words, GError **error);
 
 G_END_DECLS

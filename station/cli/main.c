@@ -15,6 +15,12 @@ static const KlCommand commands[] = {
     {"provision", "provision the unit in one slot", kl_cmd_provision},
     {"batch", "provision every unit that is plugged in, until so many are done", kl_cmd_batch},
     {"records", "what was done: list, show, find", kl_cmd_records},
+    {"trace", "a unit's whole life, by any of its numbers", kl_cmd_trace},
+    {"recall", "list the units of a batch, a CA, a firmware, ...", kl_cmd_recall},
+    {"quota", "how many units of a work order may get a certificate", kl_cmd_quota},
+    {"audit", "the journal: export, prove, verify, checkpoint, show", kl_cmd_audit},
+    {"backup", "copy the database, also while the line runs", kl_cmd_backup},
+    {"restore", "put a copy back in its place", kl_cmd_restore},
     {"registry", "the registration rows of the units, and their way to the cloud", kl_cmd_registry},
     {NULL, NULL, NULL},
 };
@@ -25,11 +31,11 @@ print_help(FILE *file)
     g_autofree char *list = kl_cli_command_list(commands);
     fprintf(file,
             "Usage: keyline [--station DIR] [--output table|json] COMMAND ...\n"
-            "       keyline COMMAND --help | --help | --version\n\n"
+            "       keyline COMMAND --help | --help | --version\n"
             "Provisions FX30S units: key made on the unit, certificate, proof, record.\n\n"
             "%s\n"
             "Start:  keyline setup --line FILE, then keyline ca init, then keyline doctor\n"
-            "Folder: --station DIR, or KEYLINE_STATION, or the current folder\n\n"
+            "Folder: --station DIR, or KEYLINE_STATION, or the current folder\n"
             "Exit codes: 0 done, all units passed   2 wrong usage or configuration\n"
             "            1 some unit did not pass   3 the station could not work\n",
             list);

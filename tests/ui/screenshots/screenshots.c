@@ -228,7 +228,7 @@ choose_record(GtkWidget *page)
 static void
 draw_pages(GtkWidget *window)
 {
-    static const char *const sections[] = {"station", "product", "ca", "acts", "roles", "doctor"};
+    static const char *const sections[] = {"station", "product", "ca", "audit", "acts", "roles", "doctor"};
     GtkStack *stack = pages(window);
     draw_both(window, "line");
 
