@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "db/migrate.h"
+#include "db/migrate_backup.h"
 #include "station/error.h"
 
 #define BUSY_TIMEOUT_MS 5000
@@ -163,6 +164,7 @@ prepare_for_writing(sqlite3 *db, GError **error)
 {
     return kl_migrate_check(db, kl_migration_count, error) && use_wal(db, error) &&
            kl_database_exec(db, "PRAGMA synchronous = FULL; PRAGMA cell_size_check = ON", error) &&
+           kl_migrate_backup(db, kl_migration_count, error) &&
            kl_migrate(db, kl_migrations, kl_migration_count, error) &&
            kl_database_exec(db, "PRAGMA foreign_keys = ON", error);
 }

@@ -14,11 +14,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3, kl_database_close)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
 
 /* Opens the database and brings its schema up to date. The caller closes it.
- * Writing: makes the file (mode 0600) when there is none; STATION_MISSING when there is no folder for it. WAL,
- * synchronous=FULL, foreign keys enforced.
- * read_only: for queries, also while another program is writing. STATION_MISSING when there is no file or nothing in
- * it; STORE_READ_ONLY when its schema is older than this program's.
- * Both: STORE_NEWER, STORE_CORRUPT (damaged, or not a Keyline database), STORE_READ_ONLY, STORE_FULL, STORE_FAILED. */
+ * Writing: an older database is copied first (db/migrate_backup.h); makes the file (mode 0600) when there is none;
+ * STATION_MISSING when there is no folder for it. WAL, synchronous=FULL, foreign keys enforced. read_only: for queries,
+ * also while another program is writing. STATION_MISSING when there is no file or nothing in it; STORE_READ_ONLY when
+ * its schema is older than this program's. Both: STORE_NEWER, STORE_CORRUPT (damaged, or not a Keyline database),
+ * STORE_READ_ONLY, STORE_FULL, STORE_FAILED. */
 sqlite3 *kl_database_open(const char *path, gboolean read_only, GError **error);
 
 /* Sets *error from the connection's last failure: SQLITE_FULL and "no space" by any name are STORE_FULL, a file or disk

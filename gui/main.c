@@ -1,11 +1,14 @@
 /* keyline-station: the operators' window. */
+#include <errno.h>
 #include <gtk/gtk.h>
 #include <locale.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "gui/assistant.h"
 #include "gui/i18n.h"
 #include "gui/window.h"
+#include "station/version.h"
 
 /* How long the program may wait for its station to be closed. */
 #define CLOSE_MS 10000
@@ -116,7 +119,9 @@ on_activate(GtkApplication *application, gpointer data)
     }
     use_style();
     g_autofree char *conf = g_build_filename(station_dir, "station.conf", NULL);
-    if (g_file_test(conf, G_FILE_TEST_EXISTS)) {
+    /* A folder that may not be entered would look like an empty one: opening it says so. */
+    gboolean closed_to_us = access(station_dir, X_OK) != 0 && errno == EACCES;
+    if (closed_to_us || g_file_test(conf, G_FILE_TEST_EXISTS)) {
         open_station(application, station_dir);
         return;
     }
@@ -126,15 +131,25 @@ on_activate(GtkApplication *application, gpointer data)
     gtk_widget_show_all(assistant);
 }
 
-/* The station's folder: as asked, or KEYLINE_STATION, or the user's own. */
+/* The station's folder: as asked, or KEYLINE_STATION, or this computer's, or the user's own. */
 static void
 find_station(void)
 {
     const char *environment = g_getenv("KEYLINE_STATION");
     if (station_dir == NULL && environment != NULL && *environment != '\0')
         station_dir = g_strdup(environment);
+    if (station_dir == NULL && KL_STATION_DIR[0] != '\0')
+        station_dir = g_strdup(KL_STATION_DIR);
     if (station_dir == NULL)
         station_dir = g_build_filename(g_get_user_data_dir(), "keyline", "station", NULL);
+}
+
+/* At once: GTK would look for a display first. */
+static gboolean
+print_version(const char *option, const char *value, gpointer data, GError **error)
+{
+    kl_version_print("keyline-station");
+    exit(EXIT_SUCCESS);
 }
 
 int
@@ -142,6 +157,7 @@ main(int argc, char **argv)
 {
     const GOptionEntry options[] = {
         {"station", 's', 0, G_OPTION_ARG_FILENAME, &station_dir, "The station folder", "DIR"},
+        {"version", 'V', G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, print_version, "Say which version this is", NULL},
         {NULL},
     };
     setlocale(LC_ALL, "");
@@ -155,7 +171,7 @@ main(int argc, char **argv)
     g_setenv("GDK_GL", "disable", FALSE);
 
     g_autoptr(GError) error = NULL;
-    if (!gtk_init_with_args(&argc, &argv, NULL, options, NULL, &error)) {
+    if (!gtk_init_with_args(&argc, &argv, "- the operators' window of a Keyline station", options, NULL, &error)) {
         g_printerr("keyline-station: %s\n", error != NULL ? error->message : "there is no display");
         return 2;
     }

@@ -2,9 +2,7 @@
 #include "station/station.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "certs/ca.h"
@@ -137,33 +135,15 @@ kl_station_load_config(const char *dir, GError **error)
     return kl_config_load(dir, error);
 }
 
-int
-kl_station_lock(const char *dir, GError **error)
-{
-    g_autofree char *path = g_build_filename(dir, "station.lock", NULL);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (fd < 0) {
-        kl_station_fail_errno(error, errno, path);
-        return -1;
-    }
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-        return fd;
-    if (errno == EWOULDBLOCK)
-        kl_fail(error, KL_ERROR_STATION_BUSY, "%s is locked", path);
-    else
-        kl_fail(error, KL_ERROR_STORE_FAILED, "%s: %s", path, g_strerror(errno));
-    close(fd);
-    return -1;
-}
-
-/* The part of opening that is for working on units only. */
+/* The part of opening that is for who changes something. */
 static gboolean
-take_over(KlStation *station, GError **error)
+take_over(KlStation *station, KlStationMode mode, GError **error)
 {
-    station->lock_fd = kl_station_lock(station->config->dir, error);
+    const char *dir = station->config->dir;
+    station->lock_fd = mode == KL_STATION_SEND ? kl_station_lock_giving_way(dir, error) : kl_station_lock(dir, error);
     if (station->lock_fd < 0)
         return FALSE;
-    kl_log_open(station->config->dir);
+    kl_log_open(dir);
     return TRUE;
 }
 
@@ -284,7 +264,7 @@ kl_station_open(const char *dir, KlStationMode mode, const char *product, GError
     station->driver = find_driver(station->profile->driver, error);
     if (station->driver == NULL)
         return NULL;
-    if (mode == KL_STATION_RUN && !take_over(station, error))
+    if (mode != KL_STATION_READ && !take_over(station, mode, error))
         return NULL;
     if (!open_store(station, mode, error))
         return NULL;
@@ -486,6 +466,13 @@ kl_station_unlock(KlStation *station, const KlSecret *passphrase, GError **error
     /* Last: who sees it sees the rest, also from another thread. */
     g_atomic_pointer_set(&station->bench.signer, signer);
     return TRUE;
+}
+
+void
+kl_station_start_sending(KlStation *station)
+{
+    if (station->cloud != NULL && station->cloud->outbox == NULL)
+        kl_station_cloud_start(station->cloud, station->config, station->profile, station->store);
 }
 
 KlOutbox *

@@ -11,9 +11,18 @@ G_BEGIN_DECLS
 
 typedef struct KlStation KlStation;
 
+/* The station folder where no --station names one: KEYLINE_STATION; or the current folder, when it is a station or
+ * nothing else is known; or what the program was built for (an installed one: /var/lib/keyline). The caller frees. */
+char *kl_station_usual_dir(void);
+
+/* What setup writes for a file of that name ("station.conf", "fx30s.conf"), with the example of a name in it; NULL: no
+ * such file. The caller frees. */
+char *kl_station_template(const char *file);
+
 typedef enum {
     KL_STATION_READ, /* look at records; any number of programs at once */
     KL_STATION_RUN,  /* work on units: one program at a time (STATION_BUSY) */
+    KL_STATION_SEND, /* send rows to the cloud: as RUN, but without a bus, and others only have to wait a moment */
 } KlStationMode;
 
 /* Makes a new station folder: station.conf, products/fx30s.conf, ca/, empty database. Never overwrites: what exists is
@@ -67,6 +76,14 @@ gboolean kl_station_ready(const KlStation *station, GError **error);
 
 /* What sends the station's rows to the cloud; NULL without [aws], and until the station is unlocked. Borrowed. */
 KlOutbox *kl_station_outbox(const KlStation *station);
+
+/* Sends the rows of a station that was opened to SEND, from now on, without unlocking it. Nothing without [aws]. */
+void kl_station_start_sending(KlStation *station);
+
+/* Sends rows whenever there are any and no other program works on units, until stop_fd is readable; a program that
+ * wants to gets the station at once. Returns TRUE at once when there is no station or no [aws]: *why then says so, and
+ * is NULL otherwise; the caller frees it. CONFIG_INVALID, STATION_DENIED, STORE_*. */
+gboolean kl_station_serve(const char *dir, int stop_fd, char **why, GError **error);
 
 /* What jobs work with. Borrowed. */
 const KlBench *kl_station_bench(const KlStation *station);

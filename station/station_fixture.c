@@ -79,8 +79,9 @@ try_file(const char *dir, const char *new_path, const char *path, GError **error
 
 /* A file's new name is durable only when its folder is. */
 static gboolean
-put_in_place(const char *dir, const char *new_path, const char *path, GError **error)
+put_in_place(const char *new_path, const char *path, GError **error)
 {
+    g_autofree char *dir = g_path_get_dirname(path);
     struct stat before;
     if (stat(path, &before) != 0 || g_chmod(new_path, before.st_mode & 07777) != 0 || g_rename(new_path, path) != 0)
         return kl_station_fail_errno(error, errno, path);
@@ -95,12 +96,15 @@ put_in_place(const char *dir, const char *new_path, const char *path, GError **e
 static gboolean
 replace(const char *dir, const char *path, const char *text, GError **error)
 {
-    g_autofree char *new_path = g_strconcat(path, ".new", NULL);
+    g_autofree char *file = kl_station_follow(path, error);
+    if (file == NULL)
+        return FALSE;
+    g_autofree char *new_path = g_strconcat(file, ".new", NULL);
     errno = 0;
     if (!g_file_set_contents_full(new_path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
                                   0600, NULL))
         return kl_station_fail_errno(error, errno, new_path);
-    if (try_file(dir, new_path, path, error) && put_in_place(dir, new_path, path, error))
+    if (try_file(dir, new_path, path, error) && put_in_place(new_path, file, error))
         return TRUE;
     g_unlink(new_path);
     return FALSE;

@@ -13,12 +13,22 @@ char *kl_station_ca_path(const char *dir);
 /* Sets *error for a file of the station that could not be made or written. STATION_DENIED or STORE_*. Returns FALSE. */
 gboolean kl_station_fail_errno(GError **error, int number, const char *path);
 
+/* The file that path leads to, through links, there or not: a file that is replaced by a new one must not take a link's
+ * place. The caller frees. STORE_FAILED. */
+char *kl_station_follow(const char *path, GError **error);
+
 /* The configuration: kl_config_load, or STATION_DENIED. */
 KlConfig *kl_station_load_config(const char *dir, GError **error);
 
 /* Takes the station's lock, which lasts until the descriptor is closed. -1 with STATION_BUSY,
- * STATION_DENIED or STORE_*. */
+ * STATION_DENIED or STORE_*. May wait some seconds for a holder that gives way. */
 int kl_station_lock(const char *dir, GError **error);
+
+/* The same, but never waits, and marks the lock: who takes it then with kl_station_lock waits until its holder, which
+ * sees the file being opened, gives way. */
+int kl_station_lock_giving_way(const char *dir, GError **error);
+/* The caller frees. */
+char *kl_station_lock_path(const char *dir);
 
 /* A product's profile, all of it checked: its driver and its subject too. USAGE (the name), CONFIG_INVALID. */
 KlProfile *kl_station_load_profile(const char *dir, const char *product, GError **error);

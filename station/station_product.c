@@ -1,6 +1,8 @@
 /* Which product a station makes. */
 #include <errno.h>
+#include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "station/station.h"
 #include "station/station_private.h"
@@ -59,6 +61,21 @@ replace_product(const char *text, const char *product)
     return g_strjoinv("\n", lines);
 }
 
+/* Another text for a file that is there. Its mode stays: at no time may more read it than before. */
+static gboolean
+write_again(const char *file, const char *text, GError **error)
+{
+    const GFileSetContentsFlags flags = G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE;
+    struct stat before;
+    if (stat(file, &before) != 0)
+        return kl_station_fail_errno(error, errno, file);
+    int mode = (int)(before.st_mode & 07777);
+    errno = 0;
+    if (!g_file_set_contents_full(file, text, -1, flags, mode, NULL) || g_chmod(file, mode) != 0)
+        return kl_station_fail_errno(error, errno, file);
+    return TRUE;
+}
+
 gboolean
 kl_station_set_product(const char *dir, const char *product, GError **error)
 {
@@ -73,9 +90,8 @@ kl_station_set_product(const char *dir, const char *product, GError **error)
     if (!g_file_get_contents(path, &text, NULL, &failure))
         return kl_fail(error, KL_ERROR_CONFIG_INVALID, "%s", failure->message);
     g_autofree char *changed = replace_product(text, product);
-    errno = 0;
-    if (!g_file_set_contents_full(path, changed, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0644,
-                                  NULL))
-        return kl_station_fail_errno(error, errno, path);
-    return TRUE;
+    g_autofree char *file = kl_station_follow(path, error);
+    if (file == NULL)
+        return FALSE;
+    return write_again(file, changed, error);
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "db/store_sqlite.h"
 #include "station/station.h"
@@ -152,10 +153,13 @@ make_file(const char *path, const char *text, GError **error)
 {
     if (g_file_test(path, G_FILE_TEST_EXISTS))
         return TRUE;
+    g_autofree char *file = kl_station_follow(path, error);
+    if (file == NULL)
+        return FALSE;
     errno = 0;
-    if (!g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0644,
+    if (!g_file_set_contents_full(file, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0644,
                                   NULL))
-        return kl_station_fail_errno(error, errno, path);
+        return kl_station_fail_errno(error, errno, file);
     return TRUE;
 }
 
@@ -185,6 +189,23 @@ check_arguments(const char *name, const char *line_path, GError **error)
     return TRUE;
 }
 
+/* Not below a program that works with the older one. */
+static gboolean
+update_database(const char *dir, const char *path, GError **error)
+{
+    g_autoptr(KlStore) current = kl_store_sqlite_open(path, TRUE, NULL);
+    if (current != NULL)
+        return TRUE;
+    int lock = kl_station_lock(dir, error);
+    if (lock < 0)
+        return FALSE;
+    g_autoptr(KlStore) store = kl_store_sqlite_open(path, FALSE, error);
+    gboolean ok = store != NULL;
+    g_clear_pointer(&store, kl_store_free);
+    close(lock);
+    return ok;
+}
+
 /* A station that is there already says itself where its seal is: it gets one when work begins. */
 static gboolean
 begin_journal(const char *dir, const char *name, KlStore *store, KlSeal **seal, GError **error)
@@ -203,9 +224,27 @@ make_database(const char *dir, const char *name, const char *station_path, GErro
     if (g_file_test(station_path, G_FILE_TEST_EXISTS) && !g_file_test(path, G_FILE_TEST_EXISTS))
         return kl_fail(error, KL_ERROR_STORE_MISSING, "there is no %s", path);
     gboolean first = !g_file_test(station_path, G_FILE_TEST_EXISTS);
+    if (!first && g_file_test(path, G_FILE_TEST_EXISTS))
+        return update_database(dir, path, error);
     g_autoptr(KlSeal) seal = NULL; /* outlives the store */
     g_autoptr(KlStore) store = kl_store_sqlite_open(path, FALSE, error);
     return store != NULL && (!first || begin_journal(dir, name, store, &seal, error));
+}
+
+/* line_path NULL: none, with an example of one. */
+static char *
+station_text_of(const char *name, const char *line_path)
+{
+    return g_strdup_printf(station_conf, name, line_path != NULL ? "" : "#",
+                           line_path != NULL ? line_path : "line.conf");
+}
+
+char *
+kl_station_template(const char *file)
+{
+    if (strcmp(file, "station.conf") == 0)
+        return station_text_of("Line 1", NULL);
+    return strcmp(file, "fx30s.conf") == 0 ? g_strdup(fx30s_conf) : NULL;
 }
 
 gboolean
@@ -218,8 +257,7 @@ kl_station_setup(const char *dir, const char *name, const char *line_file, GErro
     g_autofree char *ca = kl_station_ca_path(dir);
     g_autofree char *station_path = g_build_filename(dir, "station.conf", NULL);
     g_autofree char *product_path = g_build_filename(products, "fx30s.conf", NULL);
-    g_autofree char *station_text =
-        g_strdup_printf(station_conf, name, line_path != NULL ? "" : "#", line_path != NULL ? line_path : "line.conf");
+    g_autofree char *station_text = station_text_of(name, line_path);
     return make_folder(dir, 0750, error) && make_folder(products, 0755, error) && make_folder(ca, 0700, error) &&
            make_file(product_path, fx30s_conf, error) && make_database(dir, name, station_path, error) &&
            make_file(station_path, station_text, error);

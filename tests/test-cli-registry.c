@@ -211,6 +211,108 @@ test_json(void)
     tear_down(&cli, rig);
 }
 
+static GSubprocess *
+start_serving(const Rig *cli)
+{
+    g_autofree char *path = keyline_path();
+    g_autoptr(GError) error = NULL;
+    GSubprocess *server = g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE, &error, path, "--station", cli->station,
+                                           "registry", "serve", NULL);
+    g_assert_no_error(error);
+    return server;
+}
+
+static void
+stop_serving(GSubprocess *server)
+{
+    g_subprocess_send_signal(server, SIGTERM);
+    g_assert_true(g_subprocess_wait(server, NULL, NULL));
+    g_assert_true(g_subprocess_get_if_exited(server));
+    g_assert_cmpint(g_subprocess_get_exit_status(server), ==, 0);
+}
+
+/* The server holds the station's lock: its mark stands in there. It is not opened: the server would give way. */
+static void
+wait_until_served(const Rig *cli)
+{
+    g_autofree char *path = g_build_filename(cli->station, "station.lock", NULL);
+    for (;;) {
+        GStatBuf info;
+        if (g_stat(path, &info) == 0 && info.st_size == strlen("gives way\n"))
+            return;
+        g_usleep(20000);
+    }
+}
+
+static void
+wait_until_sent(const Rig *cli, gint64 count)
+{
+    while (number(cli, "registry pending --output json", "queued") != 0)
+        g_usleep(100000);
+    g_assert_cmpint(number(cli, "registry pending --output json", "sent"), ==, count);
+}
+
+/* Rows leave while nobody works; who wants to work gets the station although rows wait; and they leave after that. */
+static void
+test_serve(void)
+{
+    Rig cli = {0};
+    KlLineRig *rig = set_up(&cli);
+    aws_peer_plant(peer, TABLE_DOWN);
+    assert_run(&cli, "provision --slot 01", 0, "PASS, row queued for the cloud");
+    g_autoptr(GSubprocess) server = start_serving(&cli);
+    wait_until_served(&cli);
+    assert_run(&cli, "provision --slot 02", 0, "PASS, row queued for the cloud");
+    wait_until_served(&cli);
+    aws_peer_clear(peer);
+    wait_until_sent(&cli, 4);
+    stop_serving(server);
+    aws_peer_assert_clean(peer);
+    tear_down(&cli, rig);
+}
+
+/* What is changed in station.conf holds for a server that is busy, too. */
+static void
+test_serve_changed(void)
+{
+    Rig cli = {0};
+    KlLineRig *rig = set_up(&cli);
+    aws_peer_plant(peer, TABLE_DOWN);
+    assert_run(&cli, "provision --slot 01", 0, "PASS, row queued for the cloud");
+    g_autoptr(GSubprocess) server = start_serving(&cli);
+    wait_until_served(&cli);
+    g_autofree char *path = g_build_filename(cli.station, "station.conf", NULL);
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_assert_true(g_key_file_load_from_file(file, path, G_KEY_FILE_KEEP_COMMENTS, NULL));
+    g_assert_true(g_key_file_remove_group(file, "aws", NULL));
+    g_assert_true(g_key_file_save_to_file(file, path, NULL));
+    g_autofree char *said = NULL;
+    g_assert_true(g_subprocess_communicate_utf8(server, NULL, NULL, &said, NULL, NULL));
+    g_assert_cmpint(g_subprocess_get_exit_status(server), ==, 0);
+    assert_has(said, "no [aws] group");
+    aws_peer_clear(peer);
+    aws_peer_assert_clean(peer);
+    tear_down(&cli, rig);
+}
+
+/* A server that was killed has left its mark, and no lock. */
+static void
+test_serve_killed(void)
+{
+    Rig cli = {0};
+    KlLineRig *rig = set_up(&cli);
+    aws_peer_plant(peer, TABLE_DOWN);
+    assert_run(&cli, "provision --slot 01", 0, "PASS, row queued for the cloud");
+    g_autoptr(GSubprocess) server = start_serving(&cli);
+    wait_until_served(&cli);
+    g_subprocess_force_exit(server);
+    g_assert_true(g_subprocess_wait(server, NULL, NULL));
+    aws_peer_clear(peer);
+    assert_run(&cli, "registry push", 0, "2 sent, 0 left, 0 parked");
+    aws_peer_assert_clean(peer);
+    tear_down(&cli, rig);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -225,6 +327,9 @@ main(int argc, char **argv)
     g_test_add_func("/cli-registry/no-ids", test_no_ids);
     g_test_add_func("/cli-registry/beside", test_beside);
     g_test_add_func("/cli-registry/json", test_json);
+    g_test_add_func("/cli-registry/serve", test_serve);
+    g_test_add_func("/cli-registry/serve-changed", test_serve_changed);
+    g_test_add_func("/cli-registry/serve-killed", test_serve_killed);
     int status = g_test_run();
     aws_peer_free(peer);
     return status;

@@ -3,6 +3,7 @@
 
 #include <glib/gstdio.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 
 #include "station/error.h"
@@ -156,6 +157,28 @@ test_process(void)
         g_assert_error(error, KL_ERROR, KL_ERROR_CLOUD_CREDENTIALS);
         g_assert_nonnull(strstr(error->message, table[i].message));
     }
+}
+
+/* A program that takes its signals by a descriptor has them blocked; its helper must not. */
+static void
+test_process_signals(void)
+{
+    g_autofree char *json = process_json("PROCESS", 3600);
+    g_autofree char *answer = put("answer", json, 0600);
+    /* No shell: some clear the mask themselves. */
+    g_autofree char *config = g_strdup_printf(
+        "[default]\ncredential_process = awk '/^SigBlk:.0*$/ { ok = 1 } FNR != NR && ok' /proc/self/status %s\n",
+        answer);
+    g_autoptr(GError) error = NULL;
+    sigset_t term, before;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    prepare(config, "");
+    g_assert_cmpint(pthread_sigmask(SIG_BLOCK, &term, &before), ==, 0);
+    g_autoptr(KlAwsKeys) keys = get_once(NULL, &error);
+    g_assert_cmpint(pthread_sigmask(SIG_SETMASK, &before, NULL), ==, 0);
+    g_assert_no_error(error);
+    g_assert_nonnull(keys);
 }
 
 /* A helper that hangs, or closes its output and stays, or leaves a child that keeps the output open, is ended with all
@@ -331,6 +354,7 @@ main(int argc, char **argv)
     g_test_add_func("/net-credentials/order", test_order);
     g_test_add_func("/net-credentials/none", test_none);
     g_test_add_func("/net-credentials/process", test_process);
+    g_test_add_func("/net-credentials/process-signals", test_process_signals);
     g_test_add_func("/net-credentials/process-hangs", test_process_hangs);
     g_test_add_func("/net-credentials/renewing", test_renewing);
     g_test_add_func("/net-credentials/instance", test_instance);

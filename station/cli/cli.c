@@ -100,8 +100,11 @@ char *
 kl_cli_command_list(const KlCommand *commands)
 {
     GString *list = g_string_new(NULL);
+    int width = 0;
     for (const KlCommand *c = commands; c->name != NULL; c++)
-        g_string_append_printf(list, "  %-10s %s\n", c->name, c->summary);
+        width = MAX(width, (int)strlen(c->name));
+    for (const KlCommand *c = commands; c->name != NULL; c++)
+        g_string_append_printf(list, "  %-*s  %s\n", width, c->name, c->summary);
     return g_string_free(list, FALSE);
 }
 

@@ -98,6 +98,7 @@ static const KlCommand commands[] = {
     {"retry", "have rows sent again that were parked", kl_cmd_registry_retry},
     {"park", "put a row aside: it is not sent any more", kl_cmd_registry_park},
     {"push", "send everything that waits, now", kl_cmd_registry_push},
+    {"serve", "send what waits, for as long as it runs: what the service does", kl_cmd_registry_serve},
     {NULL, NULL, NULL},
 };
 

@@ -13,6 +13,7 @@ typedef struct {
     char *name;
     char *line_file;
     char *product;
+    char *print;
 } Options;
 
 static void
@@ -21,6 +22,7 @@ options_clear(Options *options)
     g_free(options->name);
     g_free(options->line_file);
     g_free(options->product);
+    g_free(options->print);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
@@ -47,6 +49,18 @@ print_next(const KlCli *cli, gboolean has_slots)
     printf("  keyline --station %s ca init\n  keyline --station %s doctor\n", quoted, quoted);
 }
 
+static int
+print_template(const char *file, GError **error)
+{
+    g_autofree char *text = kl_station_template(file);
+    if (text == NULL) {
+        kl_fail(error, KL_ERROR_USAGE, "--print %s: must be station.conf or " PRODUCT ".conf", file);
+        return -1;
+    }
+    fputs(text, stdout);
+    return KL_EXIT_DONE;
+}
+
 int
 kl_cmd_setup(KlCli *cli, char **words, GError **error)
 {
@@ -55,12 +69,15 @@ kl_cmd_setup(KlCli *cli, char **words, GError **error)
         {"name", 'n', 0, G_OPTION_ARG_STRING, &options.name, "The station's name (default: this computer's)", "NAME"},
         {"line", 'l', 0, G_OPTION_ARG_FILENAME, &options.line_file, "A file with the line's slots", "FILE"},
         {"product", 'p', 0, G_OPTION_ARG_STRING, &options.product, "The product: " PRODUCT, "NAME"},
+        {"print", 0, 0, G_OPTION_ARG_STRING, &options.print, "Only print it: station.conf or " PRODUCT ".conf", "FILE"},
         {NULL},
     };
     const char *about = "Makes a station folder: station.conf, products/" PRODUCT ".conf, ca/, keyline.db.\n"
                         "What is there already is left as it is.";
     if (!kl_cli_parse(cli, "keyline setup", NULL, about, entries, 0, 0, words, error))
         return -1;
+    if (options.print != NULL)
+        return print_template(options.print, error);
     if (options.product != NULL && strcmp(options.product, PRODUCT) != 0) {
         kl_fail(error, KL_ERROR_USAGE,
                 "--product %s: setup knows " PRODUCT " only; copy products/" PRODUCT ".conf for another product",

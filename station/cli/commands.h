@@ -16,6 +16,7 @@ int kl_cmd_registry_pending(KlCli *cli, char **words, GError **error);
 int kl_cmd_registry_retry(KlCli *cli, char **words, GError **error);
 int kl_cmd_registry_park(KlCli *cli, char **words, GError **error);
 int kl_cmd_registry_push(KlCli *cli, char **words, GError **error);
+int kl_cmd_registry_serve(KlCli *cli, char **words, GError **error);
 int kl_cmd_ca(KlCli *cli, char **words, GError **error);
 int kl_cmd_audit(KlCli *cli, char **words, GError **error);
 int kl_cmd_audit_export(KlCli *cli, char **words, GError **error);

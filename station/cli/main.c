@@ -6,6 +6,7 @@
 #include "station/cli/commands.h"
 #include "station/secret.h"
 #include "station/station.h"
+#include "station/version.h"
 
 static const KlCommand commands[] = {
     {"setup", "make a station folder", kl_cmd_setup},
@@ -25,6 +26,8 @@ static const KlCommand commands[] = {
     {NULL, NULL, NULL},
 };
 
+#define OTHER_FOLDER (KL_STATION_DIR[0] != '\0' ? ",\n        or " KL_STATION_DIR : "")
+
 static void
 print_help(FILE *file)
 {
@@ -35,16 +38,10 @@ print_help(FILE *file)
             "Provisions FX30S units: key made on the unit, certificate, proof, record.\n\n"
             "%s\n"
             "Start:  keyline setup --line FILE, then keyline ca init, then keyline doctor\n"
-            "Folder: --station DIR, or KEYLINE_STATION, or the current folder\n"
+            "Folder: --station DIR, or KEYLINE_STATION, or the current folder%s\n"
             "Exit codes: 0 done, all units passed   2 wrong usage or configuration\n"
             "            1 some unit did not pass   3 the station could not work\n",
-            list);
-}
-
-static void
-print_version(void)
-{
-    printf("keyline %s%s%s\n", KL_PROGRAM_VERSION, KL_BUILD_ID[0] != '\0' ? " build " : "", KL_BUILD_ID);
+            list, OTHER_FOLDER);
 }
 
 static int
@@ -54,7 +51,7 @@ run(KlCli *cli, char **words, GError **error)
     if (!kl_cli_parse_global(cli, words, &help, &version, error))
         return -1;
     if (version) {
-        print_version();
+        kl_version_print("keyline");
         return KL_EXIT_DONE;
     }
     if (help) {
@@ -74,8 +71,7 @@ main(int argc, char **argv)
     setlocale(LC_ALL, "");
     kl_secret_init();
 
-    const char *folder = g_getenv("KEYLINE_STATION");
-    KlCli cli = {.dir = g_canonicalize_filename(folder != NULL && folder[0] != '\0' ? folder : ".", NULL)};
+    KlCli cli = {.dir = kl_station_usual_dir()};
     g_auto(GStrv) words = g_strdupv(argv);
     g_autoptr(GError) error = NULL;
     int code = run(&cli, words, &error);

@@ -12,10 +12,14 @@
 #define LIMIT_MS 60000
 #define OUTPUT_MAX ((gsize)64 * 1024)
 
-/* The helper and what it starts are one process group, so that they can be ended together. */
+/* The helper and what it starts are one process group, so that they can be ended together. Signals that this program
+ * waits for by a descriptor are blocked in here; helpers count on theirs. */
 static void
 in_child(gpointer data)
 {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     setpgid(0, 0);
 }
 

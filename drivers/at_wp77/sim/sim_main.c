@@ -1,5 +1,6 @@
 /* keyline-sim: a simulated line of FX30S units, on bare ptys or on a rigged USB bus. */
 #include <glib.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "drivers/at_wp77/sim/sim_control.h"
 #include "drivers/at_wp77/sim/sim_fault.h"
 #include "drivers/at_wp77/sim/sim_hub_run.h"
+#include "station/version.h"
 
 #define EXIT_FAILED 1
 #define EXIT_USAGE 2
@@ -29,6 +31,7 @@ typedef struct {
     char *keystore;
     char *key_slot;
     gboolean list_faults;
+    gboolean version;
     gboolean with_parent;
     gboolean control;
     char *hub;
@@ -74,6 +77,7 @@ parse_arguments(Arguments *arguments, int *argc, char ***argv, GError **error)
         {"fault", 'f', 0, G_OPTION_ARG_STRING_ARRAY, &arguments->faults, "What goes wrong; may be repeated",
          "SLOTS:NAME[@STEP][*TIMES]"},
         {"faults", 0, 0, G_OPTION_ARG_NONE, &arguments->list_faults, "List the faults", NULL},
+        {"version", 'V', 0, G_OPTION_ARG_NONE, &arguments->version, "Say which version this is", NULL},
         {"firmware", 0, 0, G_OPTION_ARG_STRING, &arguments->firmware, "Firmware (" KL_SIM_FIRMWARE ")", "VERSION"},
         {"model", 0, 0, G_OPTION_ARG_STRING, &arguments->model, "Model (" KL_SIM_MODEL ")", "NAME"},
         {"keystore", 0, 0, G_OPTION_ARG_STRING, &arguments->keystore, "iks or software (iks)", "NAME"},
@@ -268,11 +272,16 @@ main(int argc, char **argv)
     g_auto(GStrv) given = g_strdupv(argv);
     g_auto(Arguments) arguments = {.seed = 1};
     KlSimOptions options;
+    setlocale(LC_CTYPE, ""); /* --help is not plain ASCII */
     if (!parse_arguments(&arguments, &argc, &argv, &error))
         return fail(error);
     if (arguments.list_faults) {
         g_autofree char *table = kl_sim_faults_table();
         g_print("%s", table);
+        return 0;
+    }
+    if (arguments.version) {
+        kl_version_print("keyline-sim");
         return 0;
     }
     if (!read_options(&arguments, &options, &error))
