@@ -248,7 +248,7 @@ fetch(PcaSigner *signer, const KlIssueRequest *request, const char *arn, KlOp *o
         if (g_strcmp0(answer.error_name, "RequestFailedException") == 0) {
             if (note(signer, request, KL_PCA_FAILED, arn, error))
                 kl_fail(error, KL_ERROR_CLOUD_UNAVAILABLE, "the private CA has made no certificate: %s",
-                        failure->message);
+                        failure != NULL ? failure->message : answer.error_name);
             return NULL;
         }
         if (failure != NULL) {

@@ -300,7 +300,7 @@ query_rows(sqlite3 *db, const Conditions *c, GError **error)
         g_string_append_printf(sql, " AND " OF_JOBS "%s)", c->jobs->str);
         g_array_append_vals(values, c->job_values->data, c->job_values->len);
     }
-    return kl_query_values(db, error, sql->str, (const KlValue *)values->data, values->len);
+    return kl_query_values(db, error, sql->str, (gconstpointer)values->data, values->len);
 }
 
 static const char *

@@ -37,21 +37,23 @@ desk_clear(Desk *desk)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Desk, desk_clear)
 
-/* A database that is gone must not come back as an empty one. */
-static gboolean
+/* The store, which is the desk's; NULL with an error. A database that is gone must not come back as an empty one. */
+static KlStore *
 desk_open(Desk *desk, const char *dir, GError **error)
 {
     desk->config = kl_station_load_config(dir, error);
     if (desk->config == NULL)
-        return FALSE;
+        return NULL;
     desk->database = kl_station_database_path(dir);
-    if (!g_file_test(desk->database, G_FILE_TEST_EXISTS))
-        return kl_fail(error, KL_ERROR_STORE_MISSING, "there is no %s", desk->database);
+    if (!g_file_test(desk->database, G_FILE_TEST_EXISTS)) {
+        kl_fail(error, KL_ERROR_STORE_MISSING, "there is no %s", desk->database);
+        return NULL;
+    }
     desk->seal = kl_seal_open(dir, desk->config->audit_key, error);
     if (desk->seal == NULL)
-        return FALSE;
-    desk->store = kl_store_sqlite_open(desk->database, FALSE, error);
-    return desk->store != NULL && desk->store->klass->use_seal(desk->store, desk->seal, desk->config->name, error);
+        return NULL;
+    KlStore *store = desk->store = kl_store_sqlite_open(desk->database, FALSE, error);
+    return store != NULL && store->klass->use_seal(store, desk->seal, desk->config->name, error) ? store : NULL;
 }
 
 /* --- what has left the station --- */
@@ -163,8 +165,8 @@ kl_station_audit_export(const char *dir, const KlAuditRequest *request, const ch
         return FALSE;
     if (g_file_test(path, G_FILE_TEST_EXISTS))
         return kl_fail(error, KL_ERROR_EXPORT_EXISTS, "there is a %s already", path);
-    if (!desk_open(&desk, dir, error) ||
-        !desk.store->klass->checkpoint(desk.store, reason, &exported->checkpoint, error))
+    KlStore *store = desk_open(&desk, dir, error);
+    if (store == NULL || !store->klass->checkpoint(store, reason, &exported->checkpoint, error))
         return FALSE;
     const KlAuditExport export = {
         .database = desk.database,
@@ -214,8 +216,8 @@ kl_station_audit_prove(const char *dir, const char *identifier, const char *path
     KlAuditProved proved = {0};
     const KlAuditRequest request = {.identifier = identifier};
     *exported = (KlStationExported){0};
-    if (!desk_open(&desk, dir, error) ||
-        !desk.store->klass->checkpoint(desk.store, "request", &exported->checkpoint, error))
+    KlStore *store = desk_open(&desk, dir, error);
+    if (store == NULL || !store->klass->checkpoint(store, "request", &exported->checkpoint, error))
         return FALSE;
     g_autofree char *text = kl_audit_prove(desk.database, identifier, exported->checkpoint,
                                            desk.seal->klass->certificate(desk.seal), &proved, error);
@@ -282,7 +284,8 @@ kl_station_audit_checkpoint(const char *dir, const char *reason, KlStationCheckp
     g_auto(Desk) desk = {0};
     char *line = NULL;
     *checkpoint = (KlStationCheckpoint){0};
-    return desk_open(&desk, dir, error) && desk.store->klass->checkpoint(desk.store, reason, &line, error) &&
+    KlStore *store = desk_open(&desk, dir, error);
+    return store != NULL && store->klass->checkpoint(store, reason, &line, error) &&
            take_apart(checkpoint, line, error) && note_exported(dir, line, error);
 }
 

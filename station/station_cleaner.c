@@ -51,7 +51,7 @@ leave_place(const Cleaner *cleaner, const char *place, const char *sha256, const
         g_autoptr(KlCloud) iot = kl_cloud_new(cleaner->aws, NULL);
         return kl_cloud_withdraw(iot, sha256, op, error);
     }
-    if (!g_str_has_prefix(place, "arn:"))
+    if (entry == NULL || !g_str_has_prefix(place, "arn:"))
         return kl_fail(error, KL_ERROR_CLOUD_REFUSED, "certificate %s is known to '%s', which is nothing of AWS",
                        sha256, place);
     const char *reason = entry->status == KL_CERTIFICATE_SUPERSEDED ? "SUPERSEDED" : "UNSPECIFIED";

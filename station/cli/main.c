@@ -26,7 +26,7 @@ static const KlCommand commands[] = {
     {NULL, NULL, NULL},
 };
 
-#define OTHER_FOLDER (KL_STATION_DIR[0] != '\0' ? ",\n        or " KL_STATION_DIR : "")
+#define OTHER_FOLDER (KL_STATION_DIR[0] != '\0' ? ", or " KL_STATION_DIR : "")
 
 static void
 print_help(FILE *file)
@@ -38,7 +38,7 @@ print_help(FILE *file)
             "Provisions FX30S units: key made on the unit, certificate, proof, record.\n\n"
             "%s\n"
             "Start:  keyline setup --line FILE, then keyline ca init, then keyline doctor\n"
-            "Folder: --station DIR, or KEYLINE_STATION, or the current folder%s\n"
+            "Folder: --station DIR, KEYLINE_STATION, the current folder%s\n"
             "Exit codes: 0 done, all units passed   2 wrong usage or configuration\n"
             "            1 some unit did not pass   3 the station could not work\n",
             list, OTHER_FOLDER);
