@@ -104,7 +104,8 @@ draw_figures(Paper *paper, const KlReport *report)
         const TextBox value = {MARGIN + i * column, column - GAP, "Sans Bold 18", 0};
         const TextBox caption = {value.x, value.width, "Sans 9", 0.35};
         double top = draw_text(paper->cairo, &value, paper->y, figures[i].value);
-        height = MAX(height, top + draw_text(paper->cairo, &caption, paper->y + top, figures[i].caption));
+        double bottom = top + draw_text(paper->cairo, &caption, paper->y + top, figures[i].caption);
+        height = MAX(height, bottom);
         g_free(figures[i].value);
     }
     paper->y += height + GAP;
@@ -153,7 +154,8 @@ draw_cells(Paper *paper, const char *font, const char *const cells[G_N_ELEMENTS(
     double height = 0;
     for (guint i = 0; i < G_N_ELEMENTS(columns); i++) {
         const TextBox box = {MARGIN + columns[i].x, columns[i].width, font, 0};
-        height = MAX(height, draw_text(paper->cairo, &box, paper->y, cells[i]));
+        double cell = draw_text(paper->cairo, &box, paper->y, cells[i]); /* apart: MAX evaluates twice */
+        height = MAX(height, cell);
     }
     return height + 3;
 }
