@@ -1,129 +1,9 @@
-/* Backups while the line runs, restores that don't go back in silence, and a program that is killed in the middle of
- * one.
- *
- * The test program runs itself again as "--restore DATABASE BACKUP CALLS", which sends itself SIGKILL before so many of
- * its calls that change the disk. */
-#include <dlfcn.h>
+/* Backups while the line runs, and restores that don't go back in silence. */
 #include <pthread.h>
-#include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "db/backup.h"
 #include "db/database.h"
-#include "db/restore.h"
-#include "store-fixture.h"
-
-static char *program;
-
-/* --- the disk's calls, counted --- */
-
-static int calls_left = -1; /* -1: not counted */
-
-static void
-count_call(void)
-{
-    if (calls_left > 0 && --calls_left == 0)
-        kill(getpid(), SIGKILL);
-}
-
-#define COUNTED(type, name, parameters, arguments)                                                                     \
-    type name parameters;                                                                                              \
-    type name parameters                                                                                               \
-    {                                                                                                                  \
-        static type(*real) parameters;                                                                                 \
-        if (real == NULL)                                                                                              \
-            real = (type(*) parameters)dlsym(RTLD_NEXT, #name);                                                        \
-        count_call();                                                                                                  \
-        return real arguments;                                                                                         \
-    }
-
-COUNTED(int, fsync, (int fd), (fd))
-COUNTED(int, fdatasync, (int fd), (fd))
-COUNTED(int, rename, (const char *from, const char *to), (from, to))
-COUNTED(int, link, (const char *from, const char *to), (from, to))
-COUNTED(int, unlink, (const char *path), (path))
-COUNTED(ssize_t, pwrite64, (int fd, const void *data, size_t length, off64_t at), (fd, data, length, at))
-
-/* --- a folder with a database, and its backup --- */
-
-typedef struct {
-    char *dir;
-    char *database;
-    char *backup;
-    char *exported;
-} Place;
-
-static void
-set_up(Place *place, gconstpointer data)
-{
-    place->dir = g_dir_make_tmp("keyline-backup-XXXXXX", NULL);
-    place->database = g_build_filename(place->dir, "keyline.db", NULL);
-    place->backup = g_build_filename(place->dir, "copy.db", NULL);
-    place->exported = g_build_filename(place->dir, "exported.jsonl", NULL);
-}
-
-static void
-empty(const char *dir, const char *but)
-{
-    g_autoptr(GDir) entries = g_dir_open(dir, 0, NULL);
-    for (const char *name; (name = g_dir_read_name(entries)) != NULL;) {
-        g_autofree char *path = g_build_filename(dir, name, NULL);
-        if (g_strcmp0(name, but) != 0)
-            g_assert_cmpint(g_remove(path), ==, 0);
-    }
-}
-
-static void
-tear_down(Place *place, gconstpointer data)
-{
-    empty(place->dir, NULL);
-    g_assert_cmpint(g_rmdir(place->dir), ==, 0);
-    g_free(place->dir);
-    g_free(place->database);
-    g_free(place->backup);
-    g_free(place->exported);
-}
-
-static void
-pass_units(const char *database, guint first, guint last)
-{
-    g_autoptr(KlStore) store = open_store(database);
-    for (guint n = first; n <= last; n++)
-        g_free(pass_unit(store, n));
-}
-
-static void
-back_up(const Place *place)
-{
-    g_autoptr(GError) error = NULL;
-    g_auto(KlBackupInfo) info = {0};
-    kl_backup_make(place->database, place->backup, &info, &error);
-    g_assert_no_error(error);
-}
-
-static gboolean
-restore(const Place *place, const char *reason, KlRestored *restored, GError **error)
-{
-    const KlRestore wish = {place->backup, place->database, place->exported, reason, NULL, "test"};
-    return kl_restore(&wish, restored, error);
-}
-
-static void
-restore_ok(const Place *place, const char *reason, KlRestored *restored)
-{
-    g_autoptr(GError) error = NULL;
-    restore(place, reason, restored, &error);
-    g_assert_no_error(error);
-}
-
-#define assert_refused(place, reason, code)                                                                            \
-    do {                                                                                                               \
-        g_autoptr(GError) refusal = NULL;                                                                              \
-        g_auto(KlRestored) nothing = {0};                                                                              \
-        g_assert_false(restore(place, reason, &nothing, &refusal));                                                    \
-        assert_code(refusal, code);                                                                                    \
-    } while (0)
+#include "tests/backup_place.h"
 
 /* A line of exported.jsonl over the database as it stands; signatures are not what a restore looks at. */
 static void
@@ -438,100 +318,9 @@ test_numbers(Place *place, gconstpointer data)
     kl_store_free(store);
 }
 
-/* --- killed --- */
-
-static int
-run_child(char **argv)
-{
-    const Place place = {.database = argv[2], .backup = argv[3], .exported = (char *)"/nonexistent"};
-    g_auto(KlRestored) restored = {0};
-    calls_left = (int)g_ascii_strtoll(argv[4], NULL, 10);
-    return restore(&place, "drill", &restored, NULL) ? 0 : 1;
-}
-
-/* Whether it was killed. */
-static gboolean
-restore_killed(const Place *place, guint calls)
-{
-    g_autofree char *count = g_strdup_printf("%u", calls);
-    const char *argv[] = {program, "--restore", place->database, place->backup, count, NULL};
-    int status = 0;
-    g_autoptr(GError) error = NULL;
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, NULL, NULL, &status, &error);
-    g_assert_no_error(error);
-    g_assert_true((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) ||
-                  (WIFEXITED(status) && WEXITSTATUS(status) == 0));
-    return WIFSIGNALED(status);
-}
-
-static void
-copy_file(const char *from, const char *to)
-{
-    g_autofree char *bytes = NULL;
-    gsize length = 0;
-    g_assert_true(g_file_get_contents(from, &bytes, &length, NULL));
-    g_assert_true(g_file_set_contents(to, bytes, (gssize)length, NULL));
-}
-
-/* A database whose last commit is still in its log, as a program that was killed leaves it, and a backup without that.
- */
-static char *
-make_killed(const Place *place)
-{
-    char *kept = g_dir_make_tmp("keyline-kept-XXXXXX", NULL);
-    g_autofree char *database = g_build_filename(kept, "keyline.db", NULL);
-    g_autofree char *log = g_strconcat(database, "-wal", NULL), *from = g_strconcat(place->database, "-wal", NULL);
-    pass_units(place->database, 1, 1);
-    back_up(place);
-    g_autoptr(KlStore) store = open_store(place->database);
-    g_free(pass_unit(store, 2));
-    copy_file(place->database, database);
-    copy_file(from, log);
-    return kept;
-}
-
-static void
-put_back(const Place *place, const char *kept)
-{
-    g_autofree char *database = g_build_filename(kept, "keyline.db", NULL);
-    g_autofree char *log = g_strconcat(database, "-wal", NULL), *to = g_strconcat(place->database, "-wal", NULL);
-    empty(place->dir, "copy.db");
-    copy_file(database, place->database);
-    copy_file(log, to);
-}
-
-/* Before every call that changes the disk: what is in place is the old database with all it had, or the new one, whose
- * old one is kept. */
-static void
-test_killed(Place *place, gconstpointer data)
-{
-    g_autofree char *kept = make_killed(place);
-    gboolean killed = TRUE, old = TRUE;
-    guint calls = 0;
-    while (killed) {
-        put_back(place, kept);
-        killed = restore_killed(place, ++calls);
-        g_autofree char *found = sqlite(place->database, "PRAGMA integrity_check; SELECT count(*) FROM units;"
-                                                         " SELECT count(*) FROM audit_events WHERE type = 'restore'");
-        gboolean is_old = strcmp(found, "ok\n2\n0") == 0;
-        g_assert_true(is_old || strcmp(found, "ok\n1\n1") == 0);
-        g_assert_false(is_old && !old); /* once new, it stays new */
-        old = is_old;
-        kl_store_free(open_store(place->database)); /* and the next program can work with it */
-    }
-    g_test_message("%u calls", calls);
-    g_assert_false(old);
-    g_assert_cmpuint(calls, >, 10);
-    empty(kept, NULL);
-    g_rmdir(kept);
-}
-
 int
 main(int argc, char **argv)
 {
-    if (argc == 5 && strcmp(argv[1], "--restore") == 0)
-        return run_child(argv);
-    program = argv[0];
     g_test_init(&argc, &argv, NULL);
     static const struct {
         const char *name;
@@ -550,7 +339,6 @@ main(int argc, char **argv)
         {"/restore/open-elsewhere", NULL, test_open_elsewhere},
         {"/restore/numbers", NULL, test_numbers},
         {"/restore/numbers-of-a-lost-database", "gone", test_numbers},
-        {"/restore/killed", NULL, test_killed},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(tests); i++)
         g_test_add(tests[i].name, Place, tests[i].data, set_up, tests[i].function, tear_down);
