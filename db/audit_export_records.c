@@ -266,10 +266,12 @@ append_pem(GString *text, const guint8 *der, gsize length)
 static sqlite3_stmt *
 query_certificates(const KlAuditReader *reader, const KlAuditRequest *request, GError **error)
 {
-    /* Of everything all, without a look at the jobs. */
-    g_autofree char *all = g_strdup_printf("SELECT der FROM certificates WHERE job NOT IN (SELECT job FROM audit_events"
-                                           " WHERE n > %" G_GUINT64_FORMAT " AND job NOT NULL) ORDER BY number",
-                                           reader->checkpoint.n);
+    /* Of everything all, without a look at the jobs, but for what was issued behind the checkpoint. */
+    g_autofree char *all =
+        g_strdup_printf("SELECT der FROM certificates WHERE sha256 NOT IN (SELECT coalesce(json_extract(body,"
+                        " '$.data.certificate_sha256'), '') FROM audit_events WHERE n > %" G_GUINT64_FORMAT
+                        " AND type = 'issue') ORDER BY number",
+                        reader->checkpoint.n);
     return kl_audit_select_jobs(reader, request, "j.id, j.unit, j.certificate",
                                 kl_audit_request_is_empty(request)
                                     ? all
