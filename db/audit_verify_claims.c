@@ -123,7 +123,8 @@ side_compare(const Side *side, int kind, GBytes *key)
     KlAuditSpan span = side_key(side);
     gsize length;
     const char *bytes = g_bytes_get_data(key, &length);
-    int order = memcmp(span.at, bytes, MIN(span.length, length));
+    gsize shared = MIN(span.length, length);
+    int order = shared > 0 ? memcmp(span.at, bytes, shared) : 0; /* empty bytes are nowhere */
     return order != 0 ? order : (span.length > length) - (span.length < length);
 }
 
