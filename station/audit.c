@@ -10,35 +10,6 @@ kl_audit_request_is_empty(const KlAuditRequest *request)
            request->from_us == 0 && request->to_us == 0;
 }
 
-KlAuditRequest *
-kl_audit_request_copy(const KlAuditRequest *request)
-{
-    KlAuditRequest *copy = g_new(KlAuditRequest, 1);
-    *copy = (KlAuditRequest){
-        .identifier = g_strdup(request->identifier),
-        .batch = g_strdup(request->batch),
-        .work_order = g_strdup(request->work_order),
-        .product = g_strdup(request->product),
-        .operator_id = g_strdup(request->operator_id),
-        .outcome = g_strdup(request->outcome),
-        .from_us = request->from_us,
-        .to_us = request->to_us,
-    };
-    return copy;
-}
-
-void
-kl_audit_request_free(KlAuditRequest *request)
-{
-    g_free((char *)request->identifier);
-    g_free((char *)request->batch);
-    g_free((char *)request->work_order);
-    g_free((char *)request->product);
-    g_free((char *)request->operator_id);
-    g_free((char *)request->outcome);
-    g_free(request);
-}
-
 char *
 kl_audit_request_canonical(const KlAuditRequest *request)
 {

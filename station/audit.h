@@ -23,10 +23,6 @@ typedef struct {
 /* Whether everything is asked for. */
 gboolean kl_audit_request_is_empty(const KlAuditRequest *request);
 
-/* Copies; frees what kl_audit_request_copy gave. */
-KlAuditRequest *kl_audit_request_copy(const KlAuditRequest *request);
-void kl_audit_request_free(KlAuditRequest *request);
-
 /* The request as the canonical object that manifests and export events have. The caller frees. */
 char *kl_audit_request_canonical(const KlAuditRequest *request);
 
@@ -74,7 +70,6 @@ typedef struct {
 KlAuditSummary *kl_audit_summary_new(void);
 void kl_audit_summary_free(KlAuditSummary *summary);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlAuditRequest, kl_audit_request_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlAuditGroup, kl_audit_group_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlAuditCount, kl_audit_count_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlAuditSummary, kl_audit_summary_free)

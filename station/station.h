@@ -106,9 +106,6 @@ gboolean kl_station_set_fixture(const char *dir, const char *group, GError **err
 /* The names of the products in DIR/products, sorted; g_strfreev. CONFIG_INVALID. */
 char **kl_station_products(const char *dir, GError **error);
 
-/* A product's profile, checked. USAGE (the name), CONFIG_INVALID. */
-KlProfile *kl_station_product(const char *dir, const char *product, GError **error);
-
 /* Makes another product the station's own, in station.conf; comments there stay. It counts from the next open. The
  * product is checked first. USAGE, CONFIG_INVALID, STATION_DENIED, STORE_*. */
 gboolean kl_station_set_product(const char *dir, const char *product, GError **error);

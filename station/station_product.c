@@ -33,12 +33,6 @@ kl_station_products(const char *dir, GError **error)
     return (char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
 }
 
-KlProfile *
-kl_station_product(const char *dir, const char *product, GError **error)
-{
-    return kl_station_load_profile(dir, product, error);
-}
-
 /* The text with another value for [station] product; all else, comments too, stays as it is. */
 static char *
 replace_product(const char *text, const char *product)
