@@ -1,85 +1,39 @@
 /* A report on paper: one A4 page. */
-#include <cairo-pdf.h>
-#include <pango/pangocairo.h>
+#include <glib-object.h>
 
 #include "gui/i18n.h"
 #include "gui/report_charts.h"
 #include "gui/report_export.h"
-#include "station/error.h"
+#include "station/paper.h"
 
 /* Points. */
-#define PAGE_WIDTH 595.28
-#define PAGE_HEIGHT 841.89
 #define MARGIN 42.0
-#define WIDTH (PAGE_WIDTH - 2 * MARGIN)
+#define WIDTH (KL_PAPER_WIDTH - 2 * MARGIN)
 #define GAP 14.0
 #define CHART_HEIGHT 158.0
-#define FOOT (PAGE_HEIGHT - MARGIN)
+#define FOOT (KL_PAPER_HEIGHT - MARGIN)
 
 typedef struct {
     cairo_t *cairo;
     double y; /* where the next thing goes */
 } Paper;
 
-typedef struct {
-    double x, width;
-    const char *font;
-    double ink; /* 0 black .. 1 white */
-} TextBox;
-
-static PangoLayout *
-layout_text(cairo_t *cairo, const TextBox *box, const char *text)
-{
-    PangoLayout *layout = pango_cairo_create_layout(cairo);
-    cairo_font_options_t *options = cairo_font_options_create();
-    cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE);
-    cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF);
-    pango_cairo_context_set_font_options(pango_layout_get_context(layout), options);
-    cairo_font_options_destroy(options);
-    PangoFontDescription *font = pango_font_description_from_string(box->font);
-    /* One unit is one point on this page, so sizes are absolute. */
-    pango_font_description_set_absolute_size(font, pango_font_description_get_size(font));
-    pango_layout_set_font_description(layout, font);
-    pango_font_description_free(font);
-    pango_layout_set_width(layout, (int)(box->width * PANGO_SCALE));
-    pango_layout_set_wrap(layout, PANGO_WRAP_WORD_CHAR);
-    pango_layout_set_text(layout, text, -1);
-    return layout;
-}
-
-/* Returns the text's height. */
-static double
-draw_text(cairo_t *cairo, const TextBox *box, double y, const char *text)
-{
-    int height;
-    g_autoptr(PangoLayout) layout = layout_text(cairo, box, text);
-    pango_layout_get_size(layout, NULL, &height);
-    cairo_set_source_rgb(cairo, box->ink, box->ink, box->ink);
-    cairo_move_to(cairo, box->x, y);
-    pango_cairo_show_layout(cairo, layout);
-    return (double)height / PANGO_SCALE;
-}
-
 static void
 draw_rule(Paper *paper)
 {
-    cairo_set_source_rgb(paper->cairo, 0.75, 0.75, 0.75);
-    cairo_set_line_width(paper->cairo, 0.5);
-    cairo_move_to(paper->cairo, MARGIN, paper->y);
-    cairo_line_to(paper->cairo, MARGIN + WIDTH, paper->y);
-    cairo_stroke(paper->cairo);
+    kl_paper_rule(paper->cairo, MARGIN, paper->y, WIDTH);
 }
 
 static void
 draw_head(Paper *paper, const KlReport *report)
 {
-    const TextBox title = {MARGIN, WIDTH, "Sans Bold 20", 0}, line = {MARGIN, WIDTH, "Sans 10", 0.25};
+    const KlTextBox title = {MARGIN, WIDTH, "Sans Bold 20", 0}, line = {MARGIN, WIDTH, "Sans 10", 0.25};
     g_autofree char *period = kl_report_period_words(report);
     g_autofree char *order = kl_report_work_order_words(report);
     g_autofree char *place = g_strdup_printf(_("Station %s · %s"), report->station, order);
-    paper->y += draw_text(paper->cairo, &title, paper->y, _("Production report")) + 4;
-    paper->y += draw_text(paper->cairo, &line, paper->y, period) + 2;
-    paper->y += draw_text(paper->cairo, &line, paper->y, place) + GAP / 2;
+    paper->y += kl_paper_text(paper->cairo, &title, paper->y, _("Production report")) + 4;
+    paper->y += kl_paper_text(paper->cairo, &line, paper->y, period) + 2;
+    paper->y += kl_paper_text(paper->cairo, &line, paper->y, place) + GAP / 2;
     draw_rule(paper);
     paper->y += GAP / 2;
 }
@@ -101,10 +55,10 @@ draw_figures(Paper *paper, const KlReport *report)
     const guint n_figures = G_N_ELEMENTS(figures);
     double column = (double)WIDTH / n_figures, height = 0;
     for (guint i = 0; i < n_figures; i++) {
-        const TextBox value = {MARGIN + i * column, column - GAP, "Sans Bold 18", 0};
-        const TextBox caption = {value.x, value.width, "Sans 9", 0.35};
-        double top = draw_text(paper->cairo, &value, paper->y, figures[i].value);
-        double bottom = top + draw_text(paper->cairo, &caption, paper->y + top, figures[i].caption);
+        const KlTextBox value = {MARGIN + i * column, column - GAP, "Sans Bold 18", 0};
+        const KlTextBox caption = {value.x, value.width, "Sans 9", 0.35};
+        double top = kl_paper_text(paper->cairo, &value, paper->y, figures[i].value);
+        double bottom = top + kl_paper_text(paper->cairo, &caption, paper->y + top, figures[i].caption);
         height = MAX(height, bottom);
         g_free(figures[i].value);
     }
@@ -114,14 +68,14 @@ draw_figures(Paper *paper, const KlReport *report)
 static void
 draw_chart(Paper *paper, const KlReport *report, KlChartKind kind, double x, double width)
 {
-    const TextBox title = {x, width, "Sans Bold 10", 0};
+    const KlTextBox title = {x, width, "Sans Bold 10", 0};
     g_autofree char *words = kl_chart_title(kind, report);
-    double top = paper->y + draw_text(paper->cairo, &title, paper->y, words) + 2;
+    double top = paper->y + kl_paper_text(paper->cairo, &title, paper->y, words) + 2;
     g_autoptr(GObject) chart = (GObject *)kl_chart_new(kind, report, FALSE);
     if (chart == NULL) {
-        const TextBox nothing = {x, width, "Sans 9", 0.35};
+        const KlTextBox nothing = {x, width, "Sans 9", 0.35};
         g_autofree char *text = kl_chart_words(kind, report);
-        draw_text(paper->cairo, &nothing, top, text);
+        kl_paper_text(paper->cairo, &nothing, top, text);
         return;
     }
     cairo_save(paper->cairo);
@@ -153,8 +107,8 @@ draw_cells(Paper *paper, const char *font, const char *const cells[G_N_ELEMENTS(
 {
     double height = 0;
     for (guint i = 0; i < G_N_ELEMENTS(columns); i++) {
-        const TextBox box = {MARGIN + columns[i].x, columns[i].width, font, 0};
-        double cell = draw_text(paper->cairo, &box, paper->y, cells[i]); /* apart: MAX evaluates twice */
+        const KlTextBox box = {MARGIN + columns[i].x, columns[i].width, font, 0};
+        double cell = kl_paper_text(paper->cairo, &box, paper->y, cells[i]); /* apart: MAX evaluates twice */
         height = MAX(height, cell);
     }
     return height + 3;
@@ -176,9 +130,9 @@ draw_failures(Paper *paper, const GPtrArray *codes)
                                      code->code};
         /* A line takes two or three lines of text; below the last one stays room for the foot. */
         if (paper->y > FOOT - 50) {
-            const TextBox more = {MARGIN, WIDTH, "Sans Italic 8", 0.35};
+            const KlTextBox more = {MARGIN, WIDTH, "Sans Italic 8", 0.35};
             g_autofree char *rest = g_strdup_printf(_("... and %u further kinds of failure"), codes->len - i);
-            draw_text(paper->cairo, &more, paper->y, rest);
+            kl_paper_text(paper->cairo, &more, paper->y, rest);
             return;
         }
         paper->y += draw_cells(paper, "Sans 8", cells);
@@ -188,20 +142,21 @@ draw_failures(Paper *paper, const GPtrArray *codes)
 static void
 draw_foot(Paper *paper, const KlReport *report)
 {
-    const TextBox foot = {MARGIN, WIDTH, "Sans 8", 0.4};
+    const KlTextBox foot = {MARGIN, WIDTH, "Sans 8", 0.4};
     g_autofree char *when = kl_report_time_words(report->made_us);
     g_autofree char *text = g_strdup_printf(_("Made by Keyline on %s"), when);
-    draw_text(paper->cairo, &foot, FOOT - 10, text);
+    kl_paper_text(paper->cairo, &foot, FOOT - 10, text);
 }
 
 static void
-draw_page(cairo_t *cairo, const KlReport *report)
+draw_page(cairo_t *cairo, gconstpointer data)
 {
+    const KlReport *report = data;
     Paper paper = {cairo, MARGIN};
     draw_head(&paper, report);
     if (kl_report_is_empty(report)) {
-        const TextBox box = {MARGIN, WIDTH, "Sans 12", 0};
-        draw_text(cairo, &box, paper.y, _("No unit was worked on in this period."));
+        const KlTextBox box = {MARGIN, WIDTH, "Sans 12", 0};
+        kl_paper_text(cairo, &box, paper.y, _("No unit was worked on in this period."));
     } else {
         draw_figures(&paper, report);
         draw_charts(&paper, report);
@@ -211,29 +166,8 @@ draw_page(cairo_t *cairo, const KlReport *report)
     cairo_show_page(cairo);
 }
 
-static cairo_status_t
-take_bytes(void *closure, const unsigned char *data, unsigned int length)
-{
-    g_byte_array_append(closure, data, length);
-    return CAIRO_STATUS_SUCCESS;
-}
-
 GBytes *
 kl_report_pdf(const KlReport *report, GError **error)
 {
-    g_autoptr(GByteArray) bytes = g_byte_array_new();
-    cairo_surface_t *surface = cairo_pdf_surface_create_for_stream(take_bytes, bytes, PAGE_WIDTH, PAGE_HEIGHT);
-    cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_TITLE, _("Production report"));
-    cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_CREATOR, "Keyline");
-    cairo_t *cairo = cairo_create(surface);
-    draw_page(cairo, report);
-    cairo_destroy(cairo);
-    cairo_surface_finish(surface);
-    cairo_status_t status = cairo_surface_status(surface);
-    cairo_surface_destroy(surface);
-    if (status != CAIRO_STATUS_SUCCESS) {
-        kl_fail(error, KL_ERROR_INTERNAL, "cairo: %s", cairo_status_to_string(status));
-        return NULL;
-    }
-    return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
+    return kl_paper_pdf(_("Production report"), draw_page, report, error);
 }

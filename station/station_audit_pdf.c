@@ -1,19 +1,15 @@
 /* The summary of an export on paper: A4, as many pages as it takes. In English, as the export's other files are:
  * whoever audits need not read the station's language. */
-#include <cairo-pdf.h>
 #include <json-glib/json-glib.h>
-#include <pango/pangocairo.h>
 #include <string.h>
 
-#include "station/error.h"
+#include "station/paper.h"
 #include "station/station_audit.h"
 
 /* Points. */
-#define PAGE_WIDTH 595.28
-#define PAGE_HEIGHT 841.89
 #define MARGIN 48.0
-#define WIDTH (PAGE_WIDTH - 2 * MARGIN)
-#define FOOT (PAGE_HEIGHT - MARGIN)
+#define WIDTH (KL_PAPER_WIDTH - 2 * MARGIN)
+#define FOOT (KL_PAPER_HEIGHT - MARGIN)
 #define ROW_GAP 2.5
 #define SECTION_GAP 14.0
 
@@ -27,48 +23,13 @@ typedef struct {
     const KlAuditSummary *summary;
 } Paper;
 
-typedef struct {
-    double x, width;
-    const char *font;
-    double ink; /* 0 black .. 1 white */
-    gboolean right;
-} TextBox;
-
 /* --- text --- */
-
-static PangoLayout *
-layout_text(const Paper *paper, const TextBox *box, const char *text)
-{
-    PangoLayout *layout = pango_cairo_create_layout(paper->cairo);
-    cairo_font_options_t *options = cairo_font_options_create();
-    cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE);
-    cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF);
-    pango_cairo_context_set_font_options(pango_layout_get_context(layout), options);
-    cairo_font_options_destroy(options);
-    PangoFontDescription *font = pango_font_description_from_string(box->font);
-    /* One unit is one point on this page, so sizes are absolute. */
-    pango_font_description_set_absolute_size(font, pango_font_description_get_size(font));
-    pango_layout_set_font_description(layout, font);
-    pango_font_description_free(font);
-    pango_layout_set_width(layout, (int)(box->width * PANGO_SCALE));
-    pango_layout_set_wrap(layout, PANGO_WRAP_WORD_CHAR);
-    pango_layout_set_alignment(layout, box->right ? PANGO_ALIGN_RIGHT : PANGO_ALIGN_LEFT);
-    g_autofree char *valid = g_utf8_make_valid(text, -1);
-    pango_layout_set_text(layout, valid, -1);
-    return layout;
-}
 
 /* Returns the text's height. */
 static double
-draw_text(const Paper *paper, const TextBox *box, double y, const char *text)
+draw_text(const Paper *paper, const KlTextBox *box, double y, const char *text)
 {
-    int height;
-    g_autoptr(PangoLayout) layout = layout_text(paper, box, text);
-    pango_layout_get_size(layout, NULL, &height);
-    cairo_set_source_rgb(paper->cairo, box->ink, box->ink, box->ink);
-    cairo_move_to(paper->cairo, box->x, y);
-    pango_cairo_show_layout(paper->cairo, layout);
-    return (double)height / PANGO_SCALE;
+    return kl_paper_text(paper->cairo, box, y, text);
 }
 
 static char *
@@ -107,7 +68,7 @@ hash_text(const char *hash)
 static void
 draw_foot(const Paper *paper)
 {
-    const TextBox left = {MARGIN, WIDTH - 60, "Sans 8", 0.4, FALSE}, right = {MARGIN, WIDTH, "Sans 8", 0.4, TRUE};
+    const KlTextBox left = {MARGIN, WIDTH - 60, "Sans 8", 0.4, FALSE}, right = {MARGIN, WIDTH, "Sans 8", 0.4, TRUE};
     g_autofree char *number = g_strdup_printf("%u", paper->page);
     draw_text(paper, &left, FOOT + 8,
               "For people. What counts is events.jsonl with manifest.json and its signature: keyline audit verify.");
@@ -129,17 +90,13 @@ make_room(Paper *paper, double height)
 static void
 draw_rule(const Paper *paper)
 {
-    cairo_set_source_rgb(paper->cairo, 0.75, 0.75, 0.75);
-    cairo_set_line_width(paper->cairo, 0.5);
-    cairo_move_to(paper->cairo, MARGIN, paper->y);
-    cairo_line_to(paper->cairo, MARGIN + WIDTH, paper->y);
-    cairo_stroke(paper->cairo);
+    kl_paper_rule(paper->cairo, MARGIN, paper->y, WIDTH);
 }
 
 static void
 draw_heading(Paper *paper, const char *text)
 {
-    const TextBox box = {MARGIN, WIDTH, "Sans Bold 11", 0, FALSE};
+    const KlTextBox box = {MARGIN, WIDTH, "Sans Bold 11", 0, FALSE};
     paper->y += SECTION_GAP;
     make_room(paper, 60);
     paper->y += draw_text(paper, &box, paper->y, text) + 3;
@@ -151,11 +108,8 @@ draw_heading(Paper *paper, const char *text)
 static void
 draw_pair(Paper *paper, const char *name, const char *font, const char *value)
 {
-    const TextBox left = {MARGIN, 120, "Sans 9", 0.35, FALSE}, right = {MARGIN + 124, WIDTH - 124, font, 0, FALSE};
-    g_autoptr(PangoLayout) layout = layout_text(paper, &right, value);
-    int height;
-    pango_layout_get_size(layout, NULL, &height);
-    make_room(paper, (double)height / PANGO_SCALE);
+    const KlTextBox left = {MARGIN, 120, "Sans 9", 0.35, FALSE}, right = {MARGIN + 124, WIDTH - 124, font, 0, FALSE};
+    make_room(paper, kl_paper_text_height(paper->cairo, &right, value));
     double name_height = draw_text(paper, &left, paper->y, name);
     double value_height = draw_text(paper, &right, paper->y, value);
     paper->y += MAX(name_height, value_height) + ROW_GAP;
@@ -170,15 +124,12 @@ draw_pair(Paper *paper, const char *name, const char *font, const char *value)
 static void
 draw_cells(Paper *paper, const char *font, double ink, const char *name, const char *const numbers[N_NUMBERS])
 {
-    const TextBox left = {MARGIN, NAME_WIDTH, font, ink, FALSE};
-    g_autoptr(PangoLayout) layout = layout_text(paper, &left, name);
-    int size;
-    pango_layout_get_size(layout, NULL, &size);
-    double height = (double)size / PANGO_SCALE;
+    const KlTextBox left = {MARGIN, NAME_WIDTH, font, ink, FALSE};
+    double height = kl_paper_text_height(paper->cairo, &left, name);
     make_room(paper, height);
     draw_text(paper, &left, paper->y, name);
     for (guint i = 0; i < N_NUMBERS; i++) {
-        const TextBox box = {MARGIN + WIDTH - (N_NUMBERS - i) * NUMBER_WIDTH, NUMBER_WIDTH, font, ink, TRUE};
+        const KlTextBox box = {MARGIN + WIDTH - (N_NUMBERS - i) * NUMBER_WIDTH, NUMBER_WIDTH, font, ink, TRUE};
         if (numbers[i] != NULL)
             draw_text(paper, &box, paper->y, numbers[i]);
     }
@@ -227,7 +178,7 @@ draw_counts(Paper *paper, const char *heading, const GPtrArray *counts)
         for (guint j = i; j < counts->len && j < i + 2; j++) {
             const KlAuditCount *count = counts->pdata[j];
             double x = MARGIN + (j - i) * (half + 32);
-            const TextBox name = {x, half - NUMBER_WIDTH, "Sans 9", 0, FALSE}, number = {x, half, "Sans 9", 0, TRUE};
+            const KlTextBox name = {x, half - NUMBER_WIDTH, "Sans 9", 0, FALSE}, number = {x, half, "Sans 9", 0, TRUE};
             g_autofree char *text = number_text(count->count);
             double drawn = draw_text(paper, &name, paper->y, count->name);
             draw_text(paper, &number, paper->y, text);
@@ -264,7 +215,7 @@ static void
 draw_head(Paper *paper)
 {
     const KlAuditSummary *summary = paper->summary;
-    const TextBox title = {MARGIN, WIDTH, "Sans Bold 20", 0, FALSE};
+    const KlTextBox title = {MARGIN, WIDTH, "Sans Bold 20", 0, FALSE};
     g_autofree char *created = time_text(summary->created_us);
     g_autofree char *first = time_text(summary->first_us);
     g_autofree char *last = time_text(summary->last_us);
@@ -314,8 +265,9 @@ draw_totals(Paper *paper)
 }
 
 static void
-draw_pages(cairo_t *cairo, const KlAuditSummary *summary)
+draw_pages(cairo_t *cairo, gconstpointer data)
 {
+    const KlAuditSummary *summary = data;
     Paper paper = {cairo, MARGIN, 1, summary};
     draw_head(&paper);
     draw_totals(&paper);
@@ -328,29 +280,8 @@ draw_pages(cairo_t *cairo, const KlAuditSummary *summary)
     cairo_show_page(cairo);
 }
 
-static cairo_status_t
-take_bytes(void *closure, const unsigned char *data, unsigned int length)
-{
-    g_byte_array_append(closure, data, length);
-    return CAIRO_STATUS_SUCCESS;
-}
-
 GBytes *
 kl_station_audit_pdf(const KlAuditSummary *summary, GError **error)
 {
-    g_autoptr(GByteArray) bytes = g_byte_array_new();
-    cairo_surface_t *surface = cairo_pdf_surface_create_for_stream(take_bytes, bytes, PAGE_WIDTH, PAGE_HEIGHT);
-    cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_TITLE, "Journal export");
-    cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_CREATOR, "Keyline");
-    cairo_t *cairo = cairo_create(surface);
-    draw_pages(cairo, summary);
-    cairo_destroy(cairo);
-    cairo_surface_finish(surface);
-    cairo_status_t status = cairo_surface_status(surface);
-    cairo_surface_destroy(surface);
-    if (status != CAIRO_STATUS_SUCCESS) {
-        kl_fail(error, KL_ERROR_INTERNAL, "cairo: %s", cairo_status_to_string(status));
-        return NULL;
-    }
-    return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
+    return kl_paper_pdf("Journal export", draw_pages, summary, error);
 }
