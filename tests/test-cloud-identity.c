@@ -390,7 +390,7 @@ test_switched_off(void)
 static void
 test_just_made(void)
 {
-    static const char *const missing =
+    static const char missing[] =
         "{\"operation\": \"%s\", \"kind\": \"error\", \"name\": \"ResourceNotFoundException\", \"status\": 404,"
         " \"times\": %u}";
     static const struct {
