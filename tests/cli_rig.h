@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "tests/rig/openssl_ca.h"
+
 G_BEGIN_DECLS
 
 #define PASSPHRASE "correct horse battery staple"
@@ -181,9 +183,10 @@ rig_start(Rig *rig, guint units, const char *fault)
     g_autofree char *setup = g_strdup_printf("setup --name bench --line '%s/line.conf'", rig->dir);
     g_auto(Run) made = keyline(rig, setup);
     g_assert_cmpint(made.code, ==, 0);
-    g_autofree char *init = g_strdup_printf("ca init --passphrase-file '%s'", rig->passphrase_file);
-    g_auto(Run) initialised = keyline(rig, init);
-    g_assert_cmpint(initialised.code, ==, 0);
+    g_autofree char *folder = g_strconcat("S=", rig->station, NULL);
+    const char *const make_ca[] = {"env", folder, "sh", "-c", KL_OPENSSL_CA("bench", PASSPHRASE), NULL};
+    g_auto(Run) with_ca = run_argv(make_ca);
+    g_assert_cmpint(with_ca.code, ==, 0);
 }
 
 static inline void

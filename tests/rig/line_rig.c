@@ -1,5 +1,7 @@
 #include "tests/rig/line_rig.h"
 
+#include "tests/rig/openssl_ca.h"
+
 #include <string.h>
 
 static void
@@ -52,21 +54,6 @@ start_line(KlLineRig *rig, const KlSimOptions *options, const char *line_file)
     g_assert_no_error(error);
 }
 
-/* A CA as openssl makes one, its key behind a passphrase that costs nothing to try: what `keyline ca init` takes, a
- * quarter of a second of computing for each time that a station is opened, would be most of what the tests do. */
-static void
-make_ca(const KlLineRig *rig)
-{
-    g_free(kl_line_rig_shell(
-        rig, "umask 077 && "
-             "openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -scrypt -scrypt_N 16 -scrypt_r 8 "
-             "-scrypt_p 1 -passout pass:'" KL_RIG_PASSPHRASE "' -out \"$S/ca/ca.key\" && "
-             "openssl req -x509 -new -key \"$S/ca/ca.key\" -passin pass:'" KL_RIG_PASSPHRASE "' -subj '/CN=Rig CA' "
-             "-days 3650 -config /dev/null -addext subjectKeyIdentifier=hash "
-             "-addext basicConstraints=critical,CA:TRUE,pathlen:0 -addext keyUsage=critical,keyCertSign,cRLSign "
-             "-out \"$S/ca/ca.pem\" && chmod 644 \"$S/ca/ca.pem\""));
-}
-
 KlLineRig *
 kl_line_rig_new(const KlSimOptions *options, const char *const *product)
 {
@@ -89,7 +76,7 @@ kl_line_rig_new_configured(const KlSimOptions *options, const char *const *produ
     g_assert_no_error(error);
     change_file(rig, "products/fx30s.conf", product);
     change_file(rig, "station.conf", station);
-    make_ca(rig);
+    g_free(kl_line_rig_shell(rig, KL_OPENSSL_CA("Rig CA", KL_RIG_PASSPHRASE)));
     open_station(rig);
     return rig;
 }
