@@ -15,6 +15,8 @@ struct NetServer {
     char *origin;
     pthread_t acceptor;
     pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t begun;
+    guint beginning; /* accepted, and not yet judged by the plan */
     const NetAct *acts;
     guint count;
     NetAct (*answer)(const char *request, gpointer data);
@@ -86,13 +88,16 @@ next_act(NetServer *server, const char *request)
     return answer != NULL ? answer(request, data) : act;
 }
 
+/* Judges a new connection by the plan: TRUE when nothing is to be read from it. */
 static gboolean
-next_is_unread(NetServer *server)
+begin(NetServer *server)
 {
     pthread_mutex_lock(&server->mutex);
     guint index = server->requests->len;
     gboolean unread = server->answer == NULL && server->count > 0 &&
                       server->acts[MIN(index, server->count - 1)].deed == NET_DROP_UNREAD;
+    server->beginning--;
+    pthread_cond_broadcast(&server->begun);
     pthread_mutex_unlock(&server->mutex);
     return unread;
 }
@@ -133,7 +138,7 @@ serve(void *data)
 {
     Connection *connection = data;
     NetServer *server = connection->server;
-    gboolean open = !next_is_unread(server);
+    gboolean open = !begin(server);
     if (!open)
         next_act(server, NULL);
     while (open) {
@@ -155,11 +160,16 @@ static void *
 accept_all(void *data)
 {
     NetServer *server = data;
+    struct pollfd waiting = {.fd = server->listener, .events = POLLIN};
     for (;;) {
-        int fd = accept(server->listener, NULL, NULL);
-        if (fd < 0)
-            return NULL;
+        if (poll(&waiting, 1, -1) < 0)
+            continue;
         pthread_mutex_lock(&server->mutex);
+        int fd = accept(server->listener, NULL, NULL);
+        if (fd < 0) {
+            pthread_mutex_unlock(&server->mutex);
+            return NULL;
+        }
         guint index = server->connections;
         g_assert_cmpuint(index, <, CONNECTIONS_MAX);
         if (server->stopping) {
@@ -169,6 +179,7 @@ accept_all(void *data)
             *connection = (Connection){server, index, fd};
             server->fds[index] = fd;
             server->connections++;
+            server->beginning++;
             pthread_create(&server->threads[index], NULL, serve, connection);
         }
         pthread_mutex_unlock(&server->mutex);
@@ -180,6 +191,7 @@ net_server_start(void)
 {
     NetServer *server = g_new0(NetServer, 1);
     pthread_mutex_init(&server->mutex, NULL);
+    pthread_cond_init(&server->begun, NULL);
     server->requests = g_ptr_array_new_with_free_func(g_free);
     server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -210,6 +222,7 @@ net_server_stop(NetServer *server)
     for (guint i = 0; i < server->connections; i++)
         pthread_join(server->threads[i], NULL);
     g_ptr_array_unref(server->requests);
+    pthread_cond_destroy(&server->begun);
     pthread_mutex_destroy(&server->mutex);
     g_free(server->origin);
     g_free(server);
@@ -221,10 +234,21 @@ net_server_origin(const NetServer *server)
     return server->origin;
 }
 
+/* Lets all that has connected so far be judged by the plan that there was then: a client connects once more when it
+ * finds its kept connection closed, and may leave again without a word. */
+static void
+let_begin(NetServer *server)
+{
+    struct pollfd waiting = {.fd = server->listener, .events = POLLIN};
+    while (server->beginning > 0 || poll(&waiting, 1, 0) > 0)
+        pthread_cond_wait(&server->begun, &server->mutex);
+}
+
 void
 net_server_plan(NetServer *server, const NetAct *acts, guint count)
 {
     pthread_mutex_lock(&server->mutex);
+    let_begin(server);
     server->acts = acts;
     server->count = count;
     server->answer = NULL;
@@ -236,6 +260,7 @@ void
 net_server_answer(NetServer *server, NetAct (*answer)(const char *request, gpointer data), gpointer data)
 {
     pthread_mutex_lock(&server->mutex);
+    let_begin(server);
     server->answer = answer;
     server->answer_data = data;
     g_ptr_array_set_size(server->requests, 0);
