@@ -15,7 +15,7 @@ run_and_kill(const KlLineRig *rig, guint nth, const char *when, const char *reas
     g_autofree char *output = NULL;
     const char *argv[] = {g_getenv("KEYLINE_CRASH_STATION"), rig->station_dir, number, when, reason, NULL};
     int status = 0;
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &output, NULL, &status, &error);
+    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_LEAVE_DESCRIPTORS_OPEN, NULL, NULL, &output, NULL, &status, &error);
     g_assert_no_error(error);
     if (WIFSIGNALED(status)) {
         g_assert_cmpint(WTERMSIG(status), ==, SIGKILL);

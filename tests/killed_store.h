@@ -56,7 +56,7 @@ run_child(const char *program, const char *path, guint seed, guint after)
     g_autofree char *out = NULL;
     g_autoptr(GError) error = NULL;
     int status = 0;
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &out, NULL, &status, &error);
+    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_LEAVE_DESCRIPTORS_OPEN, NULL, NULL, &out, NULL, &status, &error);
     g_assert_no_error(error);
     g_assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     return g_steal_pointer(&out);
