@@ -25,7 +25,8 @@ gboolean kl_audit_append(sqlite3 *db, const char *type, const char *job, const c
 gboolean kl_audit_checkpoint(sqlite3 *db, KlSeal *seal, const char *station, const char *reason, char **line,
                              GError **error);
 
-/* The same with reason "count", when KL_AUDIT_CHECKPOINT_EVERY events came after the last one. */
+/* The same with reason "count", when KL_AUDIT_CHECKPOINT_EVERY events came after the last one, unless another seal was
+ * noted since this one: then that one is to sign. */
 gboolean kl_audit_checkpoint_due(sqlite3 *db, KlSeal *seal, const char *station, GError **error);
 
 /* Notes the seal's certificate from which on it signs, unless it is the one that was noted last. */

@@ -108,6 +108,28 @@ kl_audit_checkpoint(sqlite3 *db, KlSeal *seal, const char *station, const char *
     return TRUE;
 }
 
+/* *known: whose certificate the journal has noted last, or NULL. The caller frees it. */
+static gboolean
+find_known(sqlite3 *db, char **known, GError **error)
+{
+    return kl_get_text_values(db, known, error,
+                              "SELECT json_extract(body, '$.data.certificate_sha256') FROM audit_events"
+                              " WHERE type = 'audit-key' ORDER BY n DESC LIMIT 1",
+                              NULL, 0);
+}
+
+/* A program that has the station's seal open does not notice when the station gets another one: from then on only that
+ * one signs. */
+static gboolean
+sign_if_still_ours(sqlite3 *db, KlSeal *seal, const char *station, GError **error)
+{
+    g_autofree char *known = NULL;
+    if (!require_seal(seal, error) || !find_known(db, &known, error))
+        return FALSE;
+    return (known != NULL && strcmp(known, seal->klass->fingerprint(seal)) != 0) ||
+           kl_audit_checkpoint(db, seal, station, "count", NULL, error);
+}
+
 gboolean
 kl_audit_checkpoint_due(sqlite3 *db, KlSeal *seal, const char *station, GError **error)
 {
@@ -119,17 +141,14 @@ kl_audit_checkpoint_due(sqlite3 *db, KlSeal *seal, const char *station, GError *
     sqlite3_reset(query);
     if (!ok)
         return FALSE;
-    return since < KL_AUDIT_CHECKPOINT_EVERY || kl_audit_checkpoint(db, seal, station, "count", NULL, error);
+    return since < KL_AUDIT_CHECKPOINT_EVERY || sign_if_still_ours(db, seal, station, error);
 }
 
 gboolean
 kl_audit_use_seal(sqlite3 *db, KlSeal *seal, const char *station, GError **error)
 {
     g_autofree char *known = NULL;
-    if (!kl_get_text_values(db, &known, error,
-                            "SELECT json_extract(body, '$.data.certificate_sha256') FROM audit_events"
-                            " WHERE type = 'audit-key' ORDER BY n DESC LIMIT 1",
-                            NULL, 0))
+    if (!find_known(db, &known, error))
         return FALSE;
     const char *fingerprint = seal->klass->fingerprint(seal);
     if (g_strcmp0(known, fingerprint) == 0)

@@ -39,6 +39,13 @@ hash_pieces(const Piece *pieces, guint n_pieces, guint8 hash[KL_HASH_SIZE])
 }
 
 void
+kl_audit_digest(const char *bytes, gsize length, guint8 hash[KL_HASH_SIZE])
+{
+    const Piece piece = {bytes, length};
+    hash_pieces(&piece, 1, hash);
+}
+
+void
 kl_audit_chain(const guint8 before[KL_HASH_SIZE], const char *body, gsize length, guint8 hash[KL_HASH_SIZE])
 {
     const Piece pieces[] = {{before, KL_HASH_SIZE}, {body, length}};

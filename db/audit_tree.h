@@ -7,6 +7,8 @@ G_BEGIN_DECLS
 
 #define KL_HASH_SIZE 32
 
+/* SHA-256 of the bytes alone. */
+void kl_audit_digest(const char *bytes, gsize length, guint8 hash[KL_HASH_SIZE]);
 /* h(n) = SHA-256(before || body); hash may be before. */
 void kl_audit_chain(const guint8 before[KL_HASH_SIZE], const char *body, gsize length, guint8 hash[KL_HASH_SIZE]);
 /* leaf(n) = SHA-256(0x00 || body). */

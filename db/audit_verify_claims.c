@@ -71,6 +71,30 @@ kl_audit_claim_digest(KlAuditSpan head, KlAuditSpan rest, guint8 digest[KL_HASH_
     kl_audit_chain(digest, rest.at, rest.length, digest);
 }
 
+/* A registration's digest: its hash, its connections, its version. */
+#define NUMBER_SIZE sizeof(guint64)
+#define ROW_SIZE (KL_HASH_SIZE - 2 * NUMBER_SIZE)
+#define VERSION_AT (ROW_SIZE + NUMBER_SIZE)
+
+static const guint8 any_version[NUMBER_SIZE] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+void
+kl_audit_claim_registration(const guint8 sha256[KL_HASH_SIZE], gint64 connections, gint64 version,
+                            guint8 digest[KL_HASH_SIZE])
+{
+    guint64 numbers[] = {GUINT64_TO_BE((guint64)MAX(connections, 0)), GUINT64_TO_BE((guint64)version)};
+    memcpy(digest, sha256, ROW_SIZE);
+    memcpy(digest + ROW_SIZE, numbers, sizeof numbers);
+}
+
+static gboolean
+registration_agrees(const guint8 *told, const guint8 *kept)
+{
+    return memcmp(told, kept, ROW_SIZE) == 0 && memcmp(told + ROW_SIZE, kept + ROW_SIZE, NUMBER_SIZE) <= 0 &&
+           (memcmp(told + VERSION_AT, any_version, NUMBER_SIZE) == 0 ||
+            memcmp(told + VERSION_AT, kept + VERSION_AT, NUMBER_SIZE) == 0);
+}
+
 /* --- comparing --- */
 
 typedef struct {
@@ -196,7 +220,7 @@ agrees(int kind, const Told *told, const Told *kept)
     case KL_AUDIT_CLAIM_PERIOD:
         return told->any && told->count == 1;
     case KL_AUDIT_CLAIM_REGISTRATION:
-        return memcmp(told->digest, kept->digest, KL_HASH_SIZE) == 0;
+        return registration_agrees(told->digest, kept->digest);
     default:
         return told->any;
     }

@@ -16,7 +16,7 @@ typedef enum {
     KL_AUDIT_CLAIM_SUPERSEDED,   /* key: SHA-256; told by the issue of the next */
     KL_AUDIT_CLAIM_REVOKED,      /* key: SHA-256; told by revoke */
     KL_AUDIT_CLAIM_DER,          /* key: SHA-256; kept when the certificate does not have it; never told */
-    KL_AUDIT_CLAIM_REGISTRATION, /* key: device; told by register */
+    KL_AUDIT_CLAIM_REGISTRATION, /* key: device; told by register and activation; digest as below */
     KL_AUDIT_CLAIM_ACT,          /* key: the digest; told by act */
     KL_AUDIT_CLAIM_CHECKPOINT,   /* key: n; told by checkpoint */
     KL_AUDIT_CLAIM_PERIOD,       /* key: through; told by period-closed */
@@ -45,6 +45,11 @@ typedef struct {
 gboolean kl_audit_claims_compare(KlAuditClaims *told, KlAuditClaims *kept, KlAuditClaimKind first,
                                  KlAuditClaimKind last, const KlAuditClaimsExcused *excused, KlAuditReport *report,
                                  GError **error);
+
+/* Of a registration row: the SHA-256 of it without its connections and version, shortened; the connections, which may
+ * have grown since they were told of; and the version, -1 when it is told of no more. */
+void kl_audit_claim_registration(const guint8 sha256[KL_HASH_SIZE], gint64 connections, gint64 version,
+                                 guint8 digest[KL_HASH_SIZE]);
 
 /* The digest of bytes that came in two parts. */
 void kl_audit_claim_digest(KlAuditSpan head, KlAuditSpan rest, guint8 digest[KL_HASH_SIZE]);

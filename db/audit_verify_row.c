@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "db/audit_verify_events.h"
+#include "db/audit_verify_sealed.h"
 
 #define DATA(event, name) kl_audit_scan_find((event)->data, (name))
 
@@ -50,6 +51,57 @@ claim_of_member(KlAuditRow *row, const char *key, const char *member)
     kl_audit_claim_digest(KL_AUDIT_SPAN(""), kl_audit_scan_raw(DATA(&row->event, member)), row->digest);
 }
 
+/* A number from 0; 0 for what is none. */
+static gint64
+read_count(KlAuditSpan value)
+{
+    gint64 number = 0;
+    return kl_audit_scan_number(value, &number) ? MAX(number, 0) : 0;
+}
+
+/* The row as it was registered: its hash is of it without its connections and its version, which stand anywhere in it.
+ */
+static void
+claim_of_register(KlAuditRow *row)
+{
+    KlAuditSpan connections = DATA(&row->event, "connections"), version = DATA(&row->event, "version");
+    KlAuditSpan rest = row->event.data, name, value;
+    g_autoptr(GString) text = g_string_sized_new(rest.length);
+    guint8 sha256[KL_HASH_SIZE];
+    g_string_append_c(text, '{');
+    while (kl_audit_scan_member(&rest, &name, &value)) {
+        if (value.at == connections.at || value.at == version.at)
+            continue;
+        if (text->len > 1)
+            g_string_append_c(text, ',');
+        g_string_append_len(text, name.at - 1, (gssize)(value.at + value.length - name.at + 1));
+    }
+    g_string_append_c(text, '}');
+    kl_audit_digest(text->str, text->len, sha256);
+    row->key = kl_audit_scan_raw(DATA(&row->event, "device"));
+    kl_audit_claim_registration(sha256, read_count(connections), read_count(version), row->digest);
+}
+
+/* A message of first boot, if it tells of the row. */
+static void
+claim_of_activation(KlAuditRow *row)
+{
+    KlAuditSpan message = DATA(&row->event, "message"), hex = DATA(&row->event, "row_sha256");
+    KlAuditSpan version = DATA(&row->event, "version");
+    guint8 sha256[KL_HASH_SIZE] = {0};
+    if (hex.at == NULL) {
+        row->claim = KL_AUDIT_N_CLAIMS;
+        return;
+    }
+    if (!kl_audit_read_hash(kl_audit_scan_raw(hex), sha256))
+        memset(sha256, 0, sizeof sha256);
+    if (message.at == NULL || message.at[0] != '{')
+        message = KL_AUDIT_SPAN("{}");
+    row->key = kl_audit_scan_raw(kl_audit_scan_find(message, "device"));
+    kl_audit_claim_registration(sha256, read_count(DATA(&row->event, "connections")),
+                                version.at != NULL ? read_count(version) : -1, row->digest);
+}
+
 static const struct {
     KlAuditSpan type;
     KlAuditClaimKind claim;
@@ -58,6 +110,7 @@ static const struct {
     {{"issue", 5}, KL_AUDIT_CLAIM_CERTIFICATE},
     {{"revoke", 6}, KL_AUDIT_CLAIM_REVOKED},
     {{"register", 8}, KL_AUDIT_CLAIM_REGISTRATION},
+    {{"activation", 10}, KL_AUDIT_CLAIM_REGISTRATION},
     {{"act", 3}, KL_AUDIT_CLAIM_ACT},
     {{"checkpoint", 10}, KL_AUDIT_CLAIM_CHECKPOINT},
     {{"period-closed", 13}, KL_AUDIT_CLAIM_PERIOD},
@@ -85,8 +138,10 @@ find_claim(KlAuditRow *row)
         claim_of_member(row, "certificate_sha256", "reason");
         break;
     case KL_AUDIT_CLAIM_REGISTRATION:
-        row->key = kl_audit_scan_raw(DATA(event, "device"));
-        kl_audit_claim_digest(KL_AUDIT_SPAN(""), event->data, row->digest);
+        if (kl_audit_span_is(event->type, "register", 8))
+            claim_of_register(row);
+        else
+            claim_of_activation(row);
         break;
     case KL_AUDIT_CLAIM_ACT:
         kl_audit_claim_digest(KL_AUDIT_SPAN(""), event->data, row->digest);

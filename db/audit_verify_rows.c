@@ -252,12 +252,12 @@ typedef struct {
     GString *text;
 } Others;
 
-/* text: the members of the first columns as an object. */
+/* text: the members of the columns first to end - 1 as an object. */
 static void
-write_object(Others *o, int columns)
+write_object(Others *o, int first, int end)
 {
     g_string_assign(o->text, "{");
-    append_members(o->text, o->query, 0, columns);
+    append_members(o->text, o->query, first, end);
     g_string_append_c(o->text, '}');
 }
 
@@ -294,7 +294,7 @@ claim_certificate(Others *o, GError **error)
 {
     guint8 owner[KL_HASH_SIZE], digest[KL_HASH_SIZE];
     KlAuditSpan sha256 = column_span(o->query, SHA256);
-    write_object(o, IMEI);
+    write_object(o, 0, IMEI);
     kl_audit_claim_digest(column_span(o->query, IMEI), column_span(o->query, JOB), owner);
     g_string_truncate(o->text, o->text->len - 1); /* an issue may tell more behind this */
     kl_audit_claim_digest((KlAuditSpan){(const char *)owner, sizeof owner}, SPAN(o->text), digest);
@@ -304,12 +304,21 @@ claim_certificate(Others *o, GError **error)
            claim_reason(o, KL_AUDIT_CLAIM_REVOKED, REVOKED, error);
 }
 
+/* A number from 0; 0 for what is none. */
+static gint64
+column_count(sqlite3_stmt *query, int column)
+{
+    gboolean counted = sqlite3_column_type(query, column) == SQLITE_INTEGER;
+    return counted ? MAX(sqlite3_column_int64(query, column), 0) : 0;
+}
+
 static gboolean
 claim_registration(Others *o, GError **error)
 {
-    guint8 digest[KL_HASH_SIZE];
-    write_object(o, 7);
-    kl_audit_claim_digest(KL_AUDIT_SPAN(""), SPAN(o->text), digest);
+    guint8 sha256[KL_HASH_SIZE], digest[KL_HASH_SIZE];
+    write_object(o, 1, 6);
+    kl_audit_digest(o->text->str, o->text->len, sha256);
+    kl_audit_claim_registration(sha256, column_count(o->query, 0), column_count(o->query, 6), digest);
     g_string_truncate(o->text, 0);
     append_column_raw(o->text, o->query, 1);
     return kl_audit_claims_add(o->kept, KL_AUDIT_CLAIM_REGISTRATION, SPAN(o->text), sqlite3_column_int64(o->query, 7),
@@ -320,7 +329,7 @@ static gboolean
 claim_act(Others *o, GError **error)
 {
     guint8 digest[KL_HASH_SIZE];
-    write_object(o, 6);
+    write_object(o, 0, 6);
     kl_audit_claim_digest(KL_AUDIT_SPAN(""), SPAN(o->text), digest);
     return kl_audit_claims_add(o->kept, KL_AUDIT_CLAIM_ACT, (KlAuditSpan){(const char *)digest, sizeof digest},
                                sqlite3_column_int64(o->query, 6), digest, error);

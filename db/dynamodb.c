@@ -106,7 +106,8 @@ kl_dynamodb_call(KlAws *aws, KlAwsOperationId operation, JsonObject *request, gb
     g_autoptr(JsonNode) body = json_node_new(JSON_NODE_OBJECT);
     json_node_set_object(body, request);
     const KlAwsCall call = {.operation = operation, .body = body, .safe = safe};
-    return kl_aws_call(aws, &call, op, answer, error);
+    KlOp without_limits = {0};
+    return kl_aws_call(aws, &call, op != NULL ? op : &without_limits, answer, error);
 }
 
 gboolean

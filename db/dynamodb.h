@@ -30,7 +30,8 @@ void kl_dynamodb_name(JsonObject *request, const char *short_form, const char *n
 /* The request's ExpressionAttributeValues, to be filled by kl_item_set_*(). Borrowed. */
 JsonObject *kl_dynamodb_values(JsonObject *request);
 
-/* Makes a call; errors of kl_aws_call(). safe: repeating this request does no harm, whatever its operation says. */
+/* Makes a call; op may be NULL: without limits. Errors of kl_aws_call(). safe: repeating this request does no harm,
+ * whatever its operation says. */
 gboolean kl_dynamodb_call(KlAws *aws, KlAwsOperationId operation, JsonObject *request, gboolean safe, KlOp *op,
                           KlAwsAnswer *answer, GError **error);
 

@@ -57,7 +57,7 @@ do_registered(sqlite3 *db, gpointer data, GError **error)
     const KlRegistration *r = call->row;
     return kl_store_require_job(db, call->job, call->imei, error) && check_owner(db, call, error) &&
            kl_run(db, error,
-                  "INSERT INTO registration (device, registered, policy, firmware, parameters, version, connections)"
+                  "INSERT INTO registration (" KL_STORE_REGISTRATION_COLUMNS ")"
                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (device) DO UPDATE SET"
                   " registered = excluded.registered, policy = excluded.policy, firmware = excluded.firmware,"
                   " parameters = excluded.parameters, version = excluded.version, connections = excluded.connections"
@@ -84,8 +84,8 @@ typedef struct {
     GPtrArray *rows;
 } RegistrationsCall;
 
-static KlRegistration *
-read_row(sqlite3_stmt *query)
+KlRegistration *
+kl_store_read_registration(sqlite3_stmt *query)
 {
     KlRegistration *row = g_new0(KlRegistration, 1);
     row->device = kl_column_text(query, 0);
@@ -101,7 +101,7 @@ read_row(sqlite3_stmt *query)
 static gboolean
 do_registrations(sqlite3 *db, gpointer data, GError **error)
 {
-#define SELECT_ROWS "SELECT device, registered, policy, firmware, parameters, version, connections FROM registration "
+#define SELECT_ROWS "SELECT " KL_STORE_REGISTRATION_COLUMNS " FROM registration "
     RegistrationsCall *call = data;
     g_autoptr(sqlite3_stmt) query = call->device != NULL
                                         ? kl_query(db, error, SELECT_ROWS "WHERE device = ?1", kl_text(call->device))
@@ -112,7 +112,7 @@ do_registrations(sqlite3 *db, gpointer data, GError **error)
         if (!kl_next(db, query, &row, error))
             return FALSE;
         if (row)
-            g_ptr_array_add(call->rows, read_row(query));
+            g_ptr_array_add(call->rows, kl_store_read_registration(query));
     }
     return query != NULL;
 }

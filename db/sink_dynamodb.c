@@ -1,5 +1,6 @@
 #include "db/sink_dynamodb.h"
 
+#include "db/activation_dynamodb.h"
 #include "db/dynamodb.h"
 #include "db/sink_rows.h"
 #include "station/error.h"
@@ -145,6 +146,17 @@ set_attribute(JsonObject *request, GString *update, JsonObject *item, const char
     json_object_set_member(kl_dynamodb_values(request), value, json_node_copy(json_object_get_member(item, attribute)));
 }
 
+/* What first boot has kept beside the row was of the unit as it was. */
+static void
+remove_first_boot(JsonObject *request, GString *update)
+{
+    for (guint i = 0; kl_boot_attributes[i] != NULL; i++) {
+        g_autofree char *name = g_strdup_printf("#boot%u", i);
+        g_string_append_printf(update, "%s %s", i > 0 ? "," : " REMOVE", name);
+        kl_dynamodb_name(request, name, kl_boot_attributes[i]);
+    }
+}
+
 /* The request that brings the unit's row up to date, if that is still what look_at_row() saw. One that begins anew does
  * so once: after it "queued" is its own. */
 static JsonObject *
@@ -164,6 +176,7 @@ request_update(const DynamodbSink *sink, const Registration *ours)
         set_attribute(request, update, ours->item, "registered", "registered");
         set_attribute(request, update, ours->item, "version", "version");
         set_attribute(request, update, ours->item, "connections", "connections");
+        remove_first_boot(request, update);
     } else {
         kl_dynamodb_name(request, "#registered", "registered");
         kl_item_set_text(kl_dynamodb_values(request), ":unused", "false");

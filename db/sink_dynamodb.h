@@ -21,12 +21,13 @@ G_BEGIN_DECLS
  *               run, or of the same unit: then policy, firmware and parameters become the row's, as long as first boot
  *               has not begun ("registered" is "false") and nothing newer is there. Once it has, the row stays as it
  * is: CLOUD_CONFLICT when ours says otherwise. A row of a unit that is provisioned anew ("reset": true in the body)
- * begins anew in any case, once for its run: "registered", version and connections, too. DUPLICATE_DEVICE: it is
- * another unit's, or nobody knows whose. ROW_REFUSED: DynamoDB takes any row but this one. Clean-up is not for tables:
- * INTERNAL. passed_elsewhere by the unit's newest PASS in the records table, whichever station's: where that is this
- * station's own, no other has the last word on the unit, and *passed is NULL. lease         each call that may have
- * been obeyed moves the counter, so a lost answer (CLOUD_IN_DOUBT) loses its block, and no block is ever had twice.
- * IDS_EXHAUSTED at the end of all numbers. has_firmware  without a firmware table: always found. */
+ * begins anew in any case, once for its run: "registered", version and connections, too, and without what first boot
+ * has kept beside it. DUPLICATE_DEVICE: it is another unit's, or nobody knows whose. ROW_REFUSED: DynamoDB takes any
+ * row but this one. Clean-up is not for tables: INTERNAL. passed_elsewhere by the unit's newest PASS in the records
+ * table, whichever station's: where that is this station's own, no other has the last word on the unit, and *passed is
+ * NULL. lease         each call that may have been obeyed moves the counter, so a lost answer (CLOUD_IN_DOUBT) loses
+ * its block, and no block is ever had twice. IDS_EXHAUSTED at the end of all numbers. has_firmware  without a firmware
+ * table: always found. */
 KlSink *kl_sink_dynamodb_new(KlAws *aws, const KlAwsSection *tables, const char *station);
 
 G_END_DECLS

@@ -78,6 +78,13 @@ kl_query_kept(sqlite3 *db, GError **error, const char *sql)
     return statement != NULL ? statement : prepare(db, sql, SQLITE_PREPARE_PERSISTENT, error);
 }
 
+sqlite3_stmt *
+kl_query_kept_values(sqlite3 *db, GError **error, const char *sql, const KlValue *values, gsize n_values)
+{
+    sqlite3_stmt *statement = kl_query_kept(db, error, sql);
+    return statement != NULL && bind_all(db, statement, values, n_values, error) ? statement : NULL;
+}
+
 gboolean
 kl_run_values(sqlite3 *db, GError **error, const char *sql, const KlValue *values, gsize n_values)
 {

@@ -44,6 +44,10 @@ sqlite3_stmt *kl_query_values(sqlite3 *db, GError **error, const char *sql, cons
  * (sqlite3_reset) before it is asked again. NULL with an error. */
 sqlite3_stmt *kl_query_kept(sqlite3 *db, GError **error, const char *sql);
 
+/* The same with values, bound to ?1, ?2 ... anew each time. */
+sqlite3_stmt *kl_query_kept_values(sqlite3 *db, GError **error, const char *sql, const KlValue *values, gsize n_values);
+#define kl_query_kept_with(db, error, sql, ...) kl_query_kept_values(db, error, sql, KL_VALUES(__VA_ARGS__))
+
 /* Goes to the next row: *row is FALSE when there is none. */
 gboolean kl_next(sqlite3 *db, sqlite3_stmt *query, gboolean *row, GError **error);
 

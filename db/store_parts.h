@@ -77,6 +77,12 @@ gboolean kl_store_live_certificate(sqlite3 *db, const char *imei, KlCertificate 
 /* The record of the current row, without steps and transcript. STORE_CORRUPT. */
 KlRecord *kl_store_read_job(sqlite3_stmt *query, GError **error);
 
+/* The columns of a registration row that kl_store_read_registration() reads from the current row, in its order. */
+#define KL_STORE_REGISTRATION_COLUMNS "device, registered, policy, firmware, parameters, version, connections"
+
+/* The registration row in the first columns of the current row. */
+KlRegistration *kl_store_read_registration(sqlite3_stmt *query);
+
 /* Prepares a query for these columns of the jobs that the filter lets through, newest first. The caller finalizes it.
  */
 sqlite3_stmt *kl_store_query_jobs(sqlite3 *db, const char *columns, const KlRecordFilter *filter, GError **error);
@@ -104,6 +110,8 @@ GPtrArray *kl_store_records(KlStore *store, const KlRecordFilter *filter, GError
 KlRecord *kl_store_record(KlStore *store, const char *id, GError **error);
 GArray *kl_store_record_numbers(KlStore *store, const KlRecordFilter *filter, GError **error);
 GPtrArray *kl_store_records_numbered(KlStore *store, const gint64 *numbers, gsize n_numbers, GError **error);
+GPtrArray *kl_store_field(KlStore *store, const KlFieldFilter *filter, GError **error);
+GPtrArray *kl_store_field_strangers(KlStore *store, GError **error);
 GPtrArray *kl_store_registrations(KlStore *store, const char *device, GError **error);
 GPtrArray *kl_store_ledger(KlStore *store, const char *identifier, int status, GError **error);
 gboolean kl_store_revoke(KlStore *store, const char *certificate_sha256, const char *reason, GError **error);

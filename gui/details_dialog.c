@@ -112,7 +112,7 @@ static void
 show_record(KlDetailsDialog *self, const KlRecord *record)
 {
     g_autofree char *transcript = record->transcript != NULL ? g_utf8_make_valid(record->transcript, -1) : NULL;
-    g_autoptr(GPtrArray) facts = kl_record_facts(record);
+    g_autoptr(GPtrArray) facts = kl_record_facts(record, NULL);
     show_banner(self, record);
     for (guint i = 0; i < facts->len; i++) {
         const KlFact *fact = g_ptr_array_index(facts, i);
@@ -121,7 +121,7 @@ show_record(KlDetailsDialog *self, const KlRecord *record)
     kl_timeline_set_record(self->timeline, record);
     gtk_text_buffer_set_text(gtk_text_view_get_buffer(self->transcript),
                              transcript != NULL ? transcript : _("Nothing was said over the wire."), -1);
-    self->text = kl_record_text(record, NULL);
+    self->text = kl_record_text(record, NULL, NULL);
     gtk_widget_set_sensitive(self->copy, TRUE);
 }
 

@@ -3,6 +3,7 @@
 #include "gui/ca_chip.h"
 #include "gui/cloud_chip.h"
 #include "gui/disk_chip.h"
+#include "gui/field_chip.h"
 #include "gui/hub_chip.h"
 #include "gui/i18n.h"
 
@@ -127,6 +128,8 @@ kl_line_header_new(KlSession *session)
         gtk_container_add(GTK_CONTAINER(self->chips), kl_hub_chip_new(session));
     if (kl_station_config(station)->aws.on)
         gtk_container_add(GTK_CONTAINER(self->chips), kl_cloud_chip_new(session));
+    else
+        gtk_container_add(GTK_CONTAINER(self->chips), kl_field_chip_new(session));
     gtk_container_add(GTK_CONTAINER(self->chips), kl_disk_chip_new(kl_station_config(station)->dir));
     g_signal_connect(session, "changed", G_CALLBACK(show), self);
     show(session, self);

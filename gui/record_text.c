@@ -1,5 +1,6 @@
 #include "gui/record_text.h"
 
+#include "gui/field_text.h"
 #include "gui/i18n.h"
 #include "station/step.h"
 
@@ -103,12 +104,27 @@ add_unit_facts(GPtrArray *facts, const KlUnit *unit)
     add_fact(facts, _("Key store"), unit->keystore);
 }
 
+static void
+add_field_facts(GPtrArray *facts, const KlFieldUnit *field)
+{
+    g_autofree char *state = kl_field_state_text(field), *alarm = kl_field_alarm_text(field);
+    g_autofree char *seen = kl_record_time(field->last_seen_us);
+    g_autofree char *connections =
+        field->row->connections > 0 ? g_strdup_printf("%" G_GINT64_FORMAT, field->row->connections) : NULL;
+    add_fact(facts, _("In the field"), state);
+    add_fact(facts, _("Last seen"), seen);
+    add_fact(facts, _("Connections"), connections);
+    add_fact(facts, _("Alarm"), alarm);
+}
+
 GPtrArray *
-kl_record_facts(const KlRecord *record)
+kl_record_facts(const KlRecord *record, const KlFieldUnit *field)
 {
     GPtrArray *facts = g_ptr_array_new_with_free_func((GDestroyNotify)kl_fact_free);
     g_autofree char *started = kl_record_time(record->started_us);
     g_autofree char *took = kl_record_took(record);
+    if (field != NULL)
+        add_field_facts(facts, field);
     if (record->unit != NULL)
         add_unit_facts(facts, record->unit);
     add_fact(facts, _("Outcome"), kl_outcome_name(record->outcome));
@@ -154,10 +170,10 @@ append_steps(GString *text, const KlRecord *record)
 }
 
 char *
-kl_record_text(const KlRecord *record, const char *certificate)
+kl_record_text(const KlRecord *record, const KlFieldUnit *field, const char *certificate)
 {
     GString *text = g_string_new(NULL);
-    g_autoptr(GPtrArray) facts = kl_record_facts(record);
+    g_autoptr(GPtrArray) facts = kl_record_facts(record, field);
     for (guint i = 0; i < facts->len; i++) {
         const KlFact *fact = facts->pdata[i];
         g_string_append_printf(text, "%s: %s\n", fact->name, fact->value);

@@ -1,6 +1,7 @@
 /* Records in words, for the screen and the clipboard. */
 #pragma once
 
+#include "station/field.h"
 #include "station/record.h"
 
 G_BEGIN_DECLS
@@ -35,10 +36,10 @@ typedef struct {
 
 void kl_fact_free(KlFact *fact);
 
-/* What is known of a record, in the order to show it: array of KlFact. */
-GPtrArray *kl_record_facts(const KlRecord *record);
+/* What is known of a record, in the order to show it: array of KlFact. field: its unit in the field, or NULL. */
+GPtrArray *kl_record_facts(const KlRecord *record, const KlFieldUnit *field);
 
 /* The whole record as text: facts, steps, certificate (as text, or NULL) and transcript. The caller frees. */
-char *kl_record_text(const KlRecord *record, const char *certificate);
+char *kl_record_text(const KlRecord *record, const KlFieldUnit *field, const char *certificate);
 
 G_END_DECLS

@@ -82,10 +82,17 @@ kl_record_view_init(KlRecordView *view)
     g_signal_connect_swapped(view->job_selection, "changed", G_CALLBACK(job_selected), view);
 }
 
+/* Where first boot works on the cloud's table, that alone knows how far a unit is. */
+static const KlFieldUnit *
+field_of(KlRecordView *view)
+{
+    return kl_station_config(kl_session_station(view->session))->aws.on ? NULL : view->life->field;
+}
+
 static void
 copy_record(KlRecordView *view)
 {
-    g_autofree char *text = kl_record_text(view->life->record, view->life->certificate);
+    g_autofree char *text = kl_record_text(view->life->record, field_of(view), view->life->certificate);
     gtk_clipboard_set_text(gtk_widget_get_clipboard(GTK_WIDGET(view), GDK_SELECTION_CLIPBOARD), text, -1);
 }
 
@@ -140,7 +147,7 @@ static void
 show_facts(KlRecordView *view, const KlRecord *record)
 {
     gtk_container_foreach(GTK_CONTAINER(view->facts), (GtkCallback)(void (*)(void))gtk_widget_destroy, NULL);
-    g_autoptr(GPtrArray) facts = kl_record_facts(record);
+    g_autoptr(GPtrArray) facts = kl_record_facts(record, field_of(view));
     for (guint i = 0; i < facts->len; i++)
         add_fact(view->facts, facts->pdata[i], (int)i);
     gtk_widget_show_all(GTK_WIDGET(view->facts));

@@ -13,6 +13,7 @@ kl_unit_life_free(KlUnitLife *life)
     kl_record_free(life->record);
     g_clear_pointer(&life->jobs, g_ptr_array_unref);
     g_free(life->certificate);
+    kl_field_unit_free(life->field);
     g_free(life);
 }
 
@@ -72,6 +73,19 @@ read_certificate(KlStore *store, KlUnitLife *life, GError **error)
     return TRUE;
 }
 
+static gboolean
+read_field(KlStore *store, KlUnitLife *life, GError **error)
+{
+    const KlUnit *unit = life->record->unit;
+    const KlFieldFilter filter = {.imei = unit != NULL ? unit->imei : NULL, .state = -1};
+    if (filter.imei == NULL)
+        return TRUE;
+    g_autoptr(GPtrArray) found = store->klass->field(store, &filter, error);
+    if (found != NULL && found->len > 0)
+        life->field = g_ptr_array_steal_index(found, 0);
+    return found != NULL;
+}
+
 KlUnitLife *
 kl_unit_life_read(KlStore *store, const char *id, gint64 number, GError **error)
 {
@@ -80,7 +94,7 @@ kl_unit_life_read(KlStore *store, const char *id, gint64 number, GError **error)
     if (life->record == NULL)
         return NULL;
     life->jobs = read_jobs(store, life->record, error);
-    if (life->jobs == NULL || !read_certificate(store, life, error))
+    if (life->jobs == NULL || !read_certificate(store, life, error) || !read_field(store, life, error))
         return NULL;
     return g_steal_pointer(&life);
 }

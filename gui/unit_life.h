@@ -6,9 +6,10 @@
 G_BEGIN_DECLS
 
 typedef struct {
-    KlRecord *record;  /* whole */
-    GPtrArray *jobs;   /* KlRecord, newest first: what its unit lived through, this record included */
-    char *certificate; /* its status and content as text, or NULL */
+    KlRecord *record;   /* whole */
+    GPtrArray *jobs;    /* KlRecord, newest first: what its unit lived through, this record included */
+    char *certificate;  /* its status and content as text, or NULL */
+    KlFieldUnit *field; /* its unit in the field, or NULL: it has no registration row */
 } KlUnitLife;
 
 /* The record with that id, or with that number when id is NULL. RECORD_UNKNOWN, STORE_*. The caller frees. */

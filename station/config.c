@@ -36,6 +36,10 @@ static const KlKeyRule station_rules[] = {
     {"usb", "modules", FALSE},
     {"usb", "adapters", FALSE},
     {"recovery", "power-cycles", FALSE},
+    {"rehearsal", "listen", FALSE},
+    {"rehearsal", "address", FALSE},
+    {"rehearsal", "software", FALSE},
+    {"rehearsal", "mosquitto", FALSE},
     AWS_RULES,
     {NULL},
 };
@@ -92,6 +96,7 @@ kl_config_free(KlConfig *config)
     g_free(config->passphrase_file);
     g_free(config->audit_key);
     kl_config_clear_aws(&config->aws);
+    kl_config_clear_rehearsal(&config->rehearsal);
     g_clear_pointer(&config->slots, g_ptr_array_unref);
     g_clear_pointer(&config->hubs, g_ptr_array_unref);
     g_clear_pointer(&config->usb_modules, g_array_unref);
@@ -253,7 +258,7 @@ read_station(KlConfig *config, const KlConfigSource *source, GError **error)
     config->line_file = line_file != NULL ? kl_config_absolute(source, line_file) : NULL;
     return read_columns(config, source, error) && read_ca(config, source, error) &&
            kl_config_read_aws(config, source, error) && kl_config_read_usb(config, source, error) &&
-           read_slots(config, source, error);
+           kl_config_read_rehearsal(config, source, error) && read_slots(config, source, error);
 }
 
 /* The slots of the line file. A file that is not there is told with the line that names it. */

@@ -58,6 +58,16 @@ typedef struct {
     guint rate_percent;                /* rate-percent=: this station's part of the account's rates; default 100 */
 } KlAwsSection;
 
+/* [rehearsal]: the broker that units rehearse their first boot with. */
+typedef struct {
+    char *listen;      /* listen=ADDRESS[:PORT]: where it listens; default 127.0.0.1 */
+    guint listen_port; /* 0: any free one */
+    char *host;        /* address=HOST[:PORT]: how units reach it; NULL: as listen */
+    guint port;        /* 0: the one that it listens on */
+    char *software;    /* software=: a folder with signed software, absolute; NULL: that part is not rehearsed */
+    char *mosquitto;   /* mosquitto=: the broker's program, absolute; NULL: wherever it is */
+} KlRehearsalSection;
+
 typedef struct {
     char *dir;             /* the station folder, absolute */
     char *name;            /* [station] name */
@@ -70,6 +80,7 @@ typedef struct {
     GPtrArray *slots;      /* KlSlotConfig: those without a hub by name, then the hubs' in reading order */
     KlSignerKind signer;   /* [ca] signer=local|register|iot|pca */
     KlAwsSection aws;
+    KlRehearsalSection rehearsal;
     GPtrArray *hubs;      /* KlHubConfig, in the order of the file */
     GArray *usb_modules;  /* [usb] modules: KlUsbId, besides those that the driver knows */
     GArray *usb_adapters; /* [usb] adapters: the same */
@@ -95,7 +106,8 @@ typedef struct {
  * put into DIR/audit/station.pem by hand [aws]     optional; every key in it, too: region, profile, endpoint,
  * registration-table, records-table, counters-table, firmware-table, policy, register, pca-arn, pca-template,
  * require-ack, ack-wait-ms, rows-per-second, id-block, rate-percent: see KlAwsSection [recovery] power-cycles=
- * optional: 0..3, default 0 Relative paths count from the folder of the file that they stand in. No two slots share a
+ * optional: 0..3, default 0 [rehearsal] listen=, address=, software=, mosquitto=: optional, see
+ * KlRehearsalSection Relative paths count from the folder of the file that they stand in. No two slots share a
  * port.
  */
 

@@ -39,4 +39,8 @@ gboolean kl_config_read_usb(KlConfig *config, const KlConfigSource *source, GErr
 gboolean kl_config_read_aws(KlConfig *config, const KlConfigSource *source, GError **error);
 void kl_config_clear_aws(KlAwsSection *aws);
 
+/* Reads [rehearsal]. */
+gboolean kl_config_read_rehearsal(KlConfig *config, const KlConfigSource *source, GError **error);
+void kl_config_clear_rehearsal(KlRehearsalSection *section);
+
 G_END_DECLS

@@ -17,3 +17,11 @@ kl_item_info_free(KlItemInfo *info)
     g_free(info->sha256);
     g_free(info);
 }
+
+void
+kl_boot_info_clear(KlBootInfo *info)
+{
+    g_clear_pointer(&info->detail, g_free);
+    g_clear_pointer(&info->endpoint, g_free);
+    g_clear_pointer(&info->trust_sha256, g_free);
+}

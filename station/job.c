@@ -132,8 +132,11 @@ run_attempt(KlJob *job, const KlStep *step, guint attempt, GError **error)
     result->duration_us = g_get_monotonic_time() - from_us;
     result->device_us = op.device_us;
     result->store_us = job->store_us - store_before_us;
-    if (!ok)
+    if (ok)
+        result->detail = g_steal_pointer(&job->remark);
+    else
         note_failure(job, result, failure);
+    g_clear_pointer(&job->remark, g_free);
     emit_step(job, KL_EVENT_STEP_END, step, attempt, result->outcome, result->code);
     /* The step that commits the record can't be part of it. */
     if (job->record->ended_us == 0)

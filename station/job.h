@@ -8,6 +8,7 @@
 #include "station/gate.h"
 #include "station/outbox.h"
 #include "station/pki.h"
+#include "station/rehearsal.h"
 #include "station/signer.h"
 #include "station/step.h"
 #include "station/store.h"
@@ -30,9 +31,10 @@ typedef struct {
     KlStore *store;
     KlSink *sink; /* NULL, as outbox: no cloud */
     KlOutbox *outbox;
-    gboolean require_ack; /* no PASS before the cloud has the registration row */
-    guint ack_wait_ms;    /* otherwise: how long it is waited for */
-    KlClaims *claims;     /* which slot works on which IMEI */
+    gboolean require_ack;   /* no PASS before the cloud has the registration row */
+    guint ack_wait_ms;      /* otherwise: how long it is waited for */
+    KlRehearsal *rehearsal; /* NULL: the product's first boot is not rehearsed, or the station is not unlocked */
+    KlClaims *claims;       /* which slot works on which IMEI */
 } KlBench;
 
 /* Whether jobs may be started. From any thread. */

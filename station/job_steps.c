@@ -36,6 +36,13 @@ activates(const KlJob *job)
     return kl_job_verifies_only(job) ? klass->check != NULL : klass->activate != NULL;
 }
 
+/* Of units that were provisioned before, too, unless they have begun their first boot in the field: the step looks. */
+static gboolean
+rehearses(const KlJob *job)
+{
+    return job->bench->profile->rehearse;
+}
+
 /* Time limits are for one attempt on a slow unit: a P-256 key takes the module up to some seconds, everything else is
  * bounded by 115200 baud. */
 const KlStep kl_job_steps[] = {
@@ -49,6 +56,7 @@ const KlStep kl_job_steps[] = {
     {"install", N_("Installing the certificate"), kl_step_install, provisions, 4, 60, 2, KL_STEP_DEVICE},
     {"verify", N_("Proving the certificate"), kl_step_verify, NULL, 2, 30, 1, KL_STEP_DEVICE},
     {"register", N_("Registering the unit"), kl_step_register, NULL, 1, 30, 1, 0},
+    {"rehearse", N_("Rehearsing the first boot"), kl_step_rehearse, rehearses, 3, 330, 1, KL_STEP_DEVICE},
     {"activate", N_("Activating the certificate"), kl_step_activate, activates, 1, 60, 2, 0},
     {"lock", N_("Locking the key"), kl_step_lock, locks, 1, 15, 1, KL_STEP_DEVICE | KL_STEP_NO_RETURN},
     {"disconnect", N_("Disconnecting"), kl_step_disconnect, NULL, 1, 15, 0, KL_STEP_CLEANUP},

@@ -48,6 +48,8 @@ struct KlJob {
     KlCertificate *certificate;
     char *endpoint;                   /* the broker, as the signer knows it; NULL: the product's */
     gboolean certificate_from_ledger; /* issued by an earlier job: reused, not asked for again */
+    gboolean rehearsing;              /* a rehearsal was begun on the unit, and is not known to be undone */
+    char *remark;                     /* what the running step has to say though it passes, or NULL */
     GError *failure;                  /* what decided the job, or NULL */
 };
 
@@ -131,6 +133,20 @@ gboolean kl_job_replace_elsewhere(KlJob *job, const KlCertificate *certificate, 
 /* Numbers have run out: waits a while for the outbox to lease some. IDS_EXHAUSTED. */
 gboolean kl_job_wait_for_ids(KlJob *job, KlOp *op, GError **error);
 
+/* The broker's name as the signer knows it, into job->endpoint; nothing where it knows none. In steps_cloud.c. */
+gboolean kl_job_learn_endpoint(KlJob *job, KlOp *op, GError **error);
+
+/* Whether what a unit says to store (KlItemInfo) is all that it has to; READBACK_MISMATCH, and *wrong is the first item
+ * that is not (static). In steps_finish.c. */
+gboolean kl_job_check_items(const KlJob *job, GPtrArray *infos, const char **wrong, GError **error);
+
+/* Of a product that is rehearsed: a rehearsal that an earlier job left behind is reset. In steps_rehearse.c, as the
+ * next. */
+gboolean kl_job_reset_rehearsal(KlJob *job, KlOp *op, GError **error);
+/* Whatever became of the job: a unit that is connected still is taken out of its rehearsal, within a limit of its own.
+ */
+void kl_job_leave_rehearsal(KlJob *job);
+
 /* Settles what the verdict is about, for JOB_END: the plug of the unit, 0 when that is gone by now. */
 void kl_job_settle_plug(KlJob *job);
 
@@ -155,6 +171,7 @@ gboolean kl_step_enroll(KlJob *job, KlOp *op, GError **error);
 gboolean kl_step_install(KlJob *job, KlOp *op, GError **error);
 gboolean kl_step_verify(KlJob *job, KlOp *op, GError **error);
 gboolean kl_step_register(KlJob *job, KlOp *op, GError **error);
+gboolean kl_step_rehearse(KlJob *job, KlOp *op, GError **error);
 gboolean kl_step_activate(KlJob *job, KlOp *op, GError **error);
 gboolean kl_step_lock(KlJob *job, KlOp *op, GError **error);
 gboolean kl_step_disconnect(KlJob *job, KlOp *op, GError **error);

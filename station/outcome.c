@@ -29,6 +29,7 @@ kl_outcome_of(KlErrorCode code)
     case KL_ERROR_NO_ANSWER:
     case KL_ERROR_ANSWER_LATE:
     case KL_ERROR_STEP_TIMEOUT:
+    case KL_ERROR_REHEARSAL_SILENT:
         return KL_OUTCOME_TIMEOUT;
     case KL_ERROR_CANCELLED:
     case KL_ERROR_INTERRUPTED:
@@ -41,6 +42,7 @@ kl_outcome_of(KlErrorCode code)
     case KL_ERROR_CLOUD_UNAVAILABLE:
     case KL_ERROR_CLOUD_THROTTLED:
     case KL_ERROR_CLOUD_GARBLED:
+    case KL_ERROR_BROKER_DOWN:
         return KL_OUTCOME_ERROR;
     default:
         break;

@@ -23,6 +23,8 @@ kl_profile_free(KlProfile *profile)
     g_free(profile->policy);
     g_free(profile->registration_firmware);
     g_free(profile->parameters);
+    g_free(profile->trust_file);
+    g_free(profile->trust);
     g_free(profile);
 }
 

@@ -56,10 +56,23 @@ typedef struct {
     char *parameters;            /* parameters=, default {}: a JSON object, kept compact; DEVICE_ID is replaced */
 
     /* [install] */
-    char *endpoint; /* endpoint=, required: host name of the unit's broker */
+    char *endpoint;   /* endpoint=, required: host name of the unit's broker */
+    char *trust_file; /* trust=, or NULL: a file of CA certificates (PEM), absolute; written, it counts from the
+                         product's folder */
+    char *trust;      /* what is in it: whom the unit trusts for its broker; else it is its own chain */
+
+    /* [rehearsal] */
+    gboolean rehearse;            /* first-boot=, default false: a job rehearses the unit's first boot. The parameters
+                                     have a "topic" then */
+    guint rehearsal_seconds;      /* timeout-seconds=, 5..300, default 60: how long it may take */
+    guint rehearsal_clock_hours;  /* clock-tolerance=, 0..8760, default 24: how far a unit's clock may be off; 0: any
+                                     time by which the broker's certificate is valid */
+    gboolean rehearsal_telemetry; /* telemetry=, default true: until a unit has published its telemetry. The topic has
+                                     DEVICE_ID as one of its levels then: else nobody could tell who spoke */
 } KlProfile;
 
 #define KL_PARAMETERS_MAX 4096 /* bytes of a unit's parameters, with its device id in them: what an agent stores */
+#define KL_TRUST_MAX 4096      /* bytes of the CA certificates that an agent stores */
 #define KL_LABEL_MAX 256       /* bytes of a scan */
 
 /* Reads products/NAME.conf. Every key has to be known and valid: CONFIG_INVALID names file, line and what is allowed.

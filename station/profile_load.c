@@ -4,11 +4,9 @@
 #include <json-glib/json-glib.h>
 
 #include "station/error.h"
-#include "station/keyfile.h"
 #include "station/profile.h"
 
 #define LETTERS_DIGITS G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS
-#define LIST_MAX 64
 #define STARS_MAX 4 /* matching takes time to the power of their number */
 #define PATTERN_MAX 256
 #define DEVICE_ID_MAX 64
@@ -38,88 +36,13 @@ static const KlKeyRule rules[] = {
     {"registration", "firmware", TRUE},
     {"registration", "parameters", FALSE},
     {"install", "endpoint", TRUE},
+    {"install", "trust", FALSE},
+    {"rehearsal", "first-boot", FALSE},
+    {"rehearsal", "timeout-seconds", FALSE},
+    {"rehearsal", "clock-tolerance", FALSE},
+    {"rehearsal", "telemetry", FALSE},
     {NULL},
 };
-
-/* The file that is being read. */
-typedef struct {
-    const char *path;
-    GKeyFile *keys;
-    GError **error;
-} Reader;
-
-/* One key in it. */
-#define AT(reader, group, key) (reader)->error, (reader)->path, (group), (key)
-
-/* The key's text or else its default (may be NULL). */
-static char *
-read_text(const Reader *reader, const char *group, const char *key, const char *otherwise)
-{
-    char *text = kl_keyfile_text(reader->keys, group, key);
-    return text != NULL ? text : g_strdup(otherwise);
-}
-
-/* Text of 1..max characters out of a set. */
-static gboolean
-read_chars(const Reader *reader, const char *group, const char *key, const char *otherwise, const char *set, gsize max,
-           const char *allowed, char **text)
-{
-    *text = read_text(reader, group, key, otherwise);
-    gsize length = strlen(*text);
-    if (length <= max && strspn(*text, set) == length)
-        return TRUE;
-    return kl_keyfile_fail(AT(reader, group, key), "allowed: 1 to %u of %s", (guint)max, allowed);
-}
-
-static gboolean
-read_boolean(const Reader *reader, const char *group, const char *key, gboolean *value)
-{
-    g_autofree char *text = read_text(reader, group, key, "false");
-    *value = strcmp(text, "true") == 0;
-    return *value || strcmp(text, "false") == 0 || kl_keyfile_fail(AT(reader, group, key), "allowed: true, false");
-}
-
-static gboolean
-read_number(const Reader *reader, const char *group, const char *key, guint otherwise, guint min, guint max,
-            guint *value)
-{
-    g_autofree char *text = read_text(reader, group, key, NULL);
-    guint64 number = otherwise;
-    if (text != NULL && !g_ascii_string_to_unsigned(text, 10, min, max, &number, NULL))
-        return kl_keyfile_fail(AT(reader, group, key), "allowed: a number from %u to %u", min, max);
-    *value = (guint)number;
-    return TRUE;
-}
-
-/* The place of the key's text in names, which ends with NULL. */
-static gboolean
-read_choice(const Reader *reader, const char *group, const char *key, const char *const *names, const char *otherwise,
-            guint *value)
-{
-    g_autofree char *text = read_text(reader, group, key, otherwise);
-    for (*value = 0; names[*value] != NULL; ++*value) {
-        if (strcmp(names[*value], text) == 0)
-            return TRUE;
-    }
-    g_autofree char *allowed = g_strjoinv(", ", (char **)names);
-    return kl_keyfile_fail(AT(reader, group, key), "allowed: %s", allowed);
-}
-
-/* A list of 1..64 entries, separated by ';' (one at the end is fine). */
-static gboolean
-read_list(const Reader *reader, const char *group, const char *key, const char *otherwise, char ***list)
-{
-    g_autofree char *text = read_text(reader, group, key, otherwise);
-    gsize length = strlen(text);
-    if (text[length - 1] == ';')
-        text[length - 1] = '\0';
-    *list = g_strsplit(text, ";", -1);
-    guint count = g_strv_length(*list);
-    gboolean ok = count > 0 && count <= LIST_MAX;
-    for (guint i = 0; i < count; i++)
-        ok = ok && *g_strstrip((*list)[i]) != '\0';
-    return ok || kl_keyfile_fail(AT(reader, group, key), "allowed: 1 to %d entries, separated by ;", LIST_MAX);
-}
 
 static guint
 count_char(const char *text, char wanted)
@@ -131,19 +54,20 @@ count_char(const char *text, char wanted)
 }
 
 static gboolean
-read_product(KlProfile *profile, const Reader *reader)
+read_product(KlProfile *profile, const KlReader *reader)
 {
-    profile->title = read_text(reader, "product", "title", profile->name);
-    if (!read_chars(reader, "product", "driver", "at_wp77", G_CSET_a_2_z G_CSET_DIGITS "_", 32, "a-z 0-9 _",
-                    &profile->driver) ||
-        !read_list(reader, "product", "models", NULL, &profile->models) ||
-        !read_list(reader, "product", "firmware", "*", &profile->firmware))
+    profile->title = kl_reader_text(reader, "product", "title", profile->name);
+    if (!kl_reader_chars(reader, "product", "driver", "at_wp77", G_CSET_a_2_z G_CSET_DIGITS "_", 32, "a-z 0-9 _",
+                         &profile->driver) ||
+        !kl_reader_list(reader, "product", "models", NULL, &profile->models) ||
+        !kl_reader_list(reader, "product", "firmware", "*", &profile->firmware))
         return FALSE;
     for (guint i = 0; profile->firmware[i] != NULL; i++) {
         if (count_char(profile->firmware[i], '*') > STARS_MAX)
-            return kl_keyfile_fail(AT(reader, "product", "firmware"), "allowed: at most %d * in a pattern", STARS_MAX);
+            return kl_keyfile_fail(KL_READER_AT(reader, "product", "firmware"), "allowed: at most %d * in a pattern",
+                                   STARS_MAX);
     }
-    return read_number(reader, "product", "restart-seconds", 20, 1, 120, &profile->restart_seconds);
+    return kl_reader_number(reader, "product", "restart-seconds", 20, 1, 120, &profile->restart_seconds);
 }
 
 /* The length of a "%u" or "%0Nu" at the start of text, or 0. *digits is N, 0 without one. */
@@ -192,17 +116,17 @@ without_width(const char *pattern)
 }
 
 static gboolean
-read_id_pattern(KlProfile *profile, const Reader *reader)
+read_id_pattern(KlProfile *profile, const KlReader *reader)
 {
-    profile->id_pattern = read_text(reader, "id", "pattern", NULL);
+    profile->id_pattern = kl_reader_text(reader, "id", "pattern", NULL);
     if (profile->id_rule != KL_ID_SEQUENCE)
         return profile->id_pattern == NULL ||
-               kl_keyfile_fail(AT(reader, "id", "pattern"), "allowed with rule=sequence only");
+               kl_keyfile_fail(KL_READER_AT(reader, "id", "pattern"), "allowed with rule=sequence only");
     if (profile->id_pattern != NULL && pattern_valid(profile->id_pattern)) {
         profile->id_sequence = without_width(profile->id_pattern);
         return TRUE;
     }
-    return kl_keyfile_fail(AT(reader, "id", "pattern"),
+    return kl_keyfile_fail(KL_READER_AT(reader, "id", "pattern"),
                            "rule=sequence needs one %%u or %%0Nu; allowed around it: up to %d of A-Z a-z 0-9 _ - . :",
                            DEVICE_ID_MAX - NUMBER_DIGITS_MAX);
 }
@@ -219,29 +143,29 @@ kl_label_regex(const char *pattern, GError **error)
 }
 
 static gboolean
-read_label_pattern(KlProfile *profile, const Reader *reader)
+read_label_pattern(KlProfile *profile, const KlReader *reader)
 {
-    profile->label_pattern = read_text(reader, "id", "label-pattern", NULL);
+    profile->label_pattern = kl_reader_text(reader, "id", "label-pattern", NULL);
     if (profile->label_pattern == NULL)
         return TRUE;
     if (strlen(profile->label_pattern) > PATTERN_MAX)
-        return kl_keyfile_fail(AT(reader, "id", "label-pattern"), "allowed: up to %d bytes", PATTERN_MAX);
+        return kl_keyfile_fail(KL_READER_AT(reader, "id", "label-pattern"), "allowed: up to %d bytes", PATTERN_MAX);
     g_autoptr(GError) problem = NULL;
     g_autoptr(GRegex) regex = kl_label_regex(profile->label_pattern, &problem);
-    return regex != NULL ||
-           kl_keyfile_fail(AT(reader, "id", "label-pattern"), "not a regular expression: %s", problem->message);
+    return regex != NULL || kl_keyfile_fail(KL_READER_AT(reader, "id", "label-pattern"), "not a regular expression: %s",
+                                            problem->message);
 }
 
 static gboolean
-read_id(KlProfile *profile, const Reader *reader)
+read_id(KlProfile *profile, const KlReader *reader)
 {
     static const char *const id_rules[] = {"fsn", "imei", "label", "sequence", NULL};
     static const char *const label_rules[] = {"none", "any", "imei", "fsn", "device_id", NULL};
     guint id_rule = 0;
     guint label_rule = 0;
-    if (!read_choice(reader, "id", "rule", id_rules, "fsn", &id_rule) ||
-        !read_choice(reader, "id", "label", label_rules, "any", &label_rule) ||
-        !read_boolean(reader, "id", "label-required", &profile->label_required))
+    if (!kl_reader_choice(reader, "id", "rule", id_rules, "fsn", &id_rule) ||
+        !kl_reader_choice(reader, "id", "label", label_rules, "any", &label_rule) ||
+        !kl_reader_boolean(reader, "id", "label-required", FALSE, &profile->label_required))
         return FALSE;
     profile->id_rule = (KlIdRule)id_rule;
     profile->label_rule = (KlLabelRule)label_rule;
@@ -250,16 +174,18 @@ read_id(KlProfile *profile, const Reader *reader)
 }
 
 static gboolean
-read_key(KlProfile *profile, const Reader *reader)
+read_key(KlProfile *profile, const KlReader *reader)
 {
-    if (!read_chars(reader, "key", "slot", "keyline", LETTERS_DIGITS "_-", 32, "A-Z a-z 0-9 _ -", &profile->key_slot) ||
-        !read_list(reader, "key", "backends", "iks", &profile->key_backends) ||
-        !read_boolean(reader, "key", "lock", &profile->lock))
+    if (!kl_reader_chars(reader, "key", "slot", "keyline", LETTERS_DIGITS "_-", 32, "A-Z a-z 0-9 _ -",
+                         &profile->key_slot) ||
+        !kl_reader_list(reader, "key", "backends", "iks", &profile->key_backends) ||
+        !kl_reader_boolean(reader, "key", "lock", FALSE, &profile->lock))
         return FALSE;
     for (guint i = 0; profile->key_backends[i] != NULL; i++) {
         const char *backend = profile->key_backends[i];
         if (strcmp(backend, "iks") != 0 && strcmp(backend, "software") != 0)
-            return kl_keyfile_fail(AT(reader, "key", "backends"), "unknown '%s'; allowed: iks, software", backend);
+            return kl_keyfile_fail(KL_READER_AT(reader, "key", "backends"), "unknown '%s'; allowed: iks, software",
+                                   backend);
     }
     return TRUE;
 }
@@ -283,17 +209,17 @@ subject_names_valid(const char *subject)
 }
 
 static gboolean
-read_certificate(KlProfile *profile, const Reader *reader)
+read_certificate(KlProfile *profile, const KlReader *reader)
 {
-    profile->subject = read_text(reader, "certificate", "subject", "CN={device_id}");
+    profile->subject = kl_reader_text(reader, "certificate", "subject", "CN={device_id}");
     if (strlen(profile->subject) > PATTERN_MAX || !subject_names_valid(profile->subject))
         return kl_keyfile_fail(
-            AT(reader, "certificate", "subject"),
+            KL_READER_AT(reader, "certificate", "subject"),
             "allowed: up to %d bytes with {device_id} in them, and no other names than {imei}, {fsn}", PATTERN_MAX);
-    return read_number(reader, "certificate", "validity-days", 3650, 1, 36500, &profile->validity_days) &&
-           read_number(reader, "certificate", "backdate-minutes", 60, 0, 525600, &profile->backdate_minutes) &&
-           read_number(reader, "certificate", "ca-margin-days", 30, 0, 36500, &profile->ca_margin_days) &&
-           read_boolean(reader, "certificate", "allow-null-parameter", &profile->allow_null_parameter);
+    return kl_reader_number(reader, "certificate", "validity-days", 3650, 1, 36500, &profile->validity_days) &&
+           kl_reader_number(reader, "certificate", "backdate-minutes", 60, 0, 525600, &profile->backdate_minutes) &&
+           kl_reader_number(reader, "certificate", "ca-margin-days", 30, 0, 36500, &profile->ca_margin_days) &&
+           kl_reader_boolean(reader, "certificate", "allow-null-parameter", FALSE, &profile->allow_null_parameter);
 }
 
 /* FALSE when the JSON text has a whole number that may not fit into 64 bits: json-glib takes another in its place. */
@@ -337,14 +263,14 @@ json_object_text(const char *text)
 }
 
 static gboolean
-read_parameters(KlProfile *profile, const Reader *reader)
+read_parameters(KlProfile *profile, const KlReader *reader)
 {
-    g_autofree char *text = read_text(reader, "registration", "parameters", "{}");
+    g_autofree char *text = kl_reader_text(reader, "registration", "parameters", "{}");
     /* Before the parser: it recurses for every bracket. */
     gboolean fits = strlen(text) <= KL_PARAMETERS_MAX;
     profile->parameters = fits ? json_object_text(text) : NULL;
     if (fits && profile->parameters == NULL)
-        return kl_keyfile_fail(AT(reader, "registration", "parameters"),
+        return kl_keyfile_fail(KL_READER_AT(reader, "registration", "parameters"),
                                "allowed: a JSON object, {\"key\": \"value\"}, its whole numbers of up to %d digits",
                                INTEGER_DIGITS_MAX);
     if (fits) {
@@ -353,18 +279,18 @@ read_parameters(KlProfile *profile, const Reader *reader)
         fits = strlen(profile->parameters) + ids * (DEVICE_ID_MAX - strlen("DEVICE_ID")) <= KL_PARAMETERS_MAX;
     }
     return fits ||
-           kl_keyfile_fail(AT(reader, "registration", "parameters"),
+           kl_keyfile_fail(KL_READER_AT(reader, "registration", "parameters"),
                            "allowed: up to %d bytes when every DEVICE_ID has its longest value", KL_PARAMETERS_MAX);
 }
 
 static gboolean
-read_registration(KlProfile *profile, const Reader *reader)
+read_registration(KlProfile *profile, const KlReader *reader)
 {
-    profile->registration_firmware = read_text(reader, "registration", "firmware", NULL);
+    profile->registration_firmware = kl_reader_text(reader, "registration", "firmware", NULL);
     if (g_utf8_strlen(profile->registration_firmware, -1) > 128)
-        return kl_keyfile_fail(AT(reader, "registration", "firmware"), "allowed: 1 to 128 characters");
-    return read_chars(reader, "registration", "policy", NULL, LETTERS_DIGITS "_+=,.@-", 128,
-                      "A-Z a-z 0-9 _ + = , . @ -", &profile->policy) &&
+        return kl_keyfile_fail(KL_READER_AT(reader, "registration", "firmware"), "allowed: 1 to 128 characters");
+    return kl_reader_chars(reader, "registration", "policy", NULL, LETTERS_DIGITS "_+=,.@-", 128,
+                           "A-Z a-z 0-9 _ + = , . @ -", &profile->policy) &&
            read_parameters(profile, reader);
 }
 
@@ -385,11 +311,11 @@ host_name_valid(const char *name)
 }
 
 static gboolean
-read_install(KlProfile *profile, const Reader *reader)
+read_install(KlProfile *profile, const KlReader *reader)
 {
-    profile->endpoint = read_text(reader, "install", "endpoint", NULL);
+    profile->endpoint = kl_reader_text(reader, "install", "endpoint", NULL);
     return host_name_valid(profile->endpoint) ||
-           kl_keyfile_fail(AT(reader, "install", "endpoint"), "allowed: a host name of A-Z a-z 0-9 - and .");
+           kl_keyfile_fail(KL_READER_AT(reader, "install", "endpoint"), "allowed: a host name of A-Z a-z 0-9 - and .");
 }
 
 /* The profile's name out of its path, or NULL. */
@@ -418,9 +344,11 @@ kl_profile_load(const char *path, GError **error)
     g_autoptr(GKeyFile) keys = kl_keyfile_load(path, rules, error);
     if (keys == NULL)
         return NULL;
-    const Reader reader = {path, keys, error};
+    const KlReader reader = {path, keys, error};
     if (!read_product(profile, &reader) || !read_id(profile, &reader) || !read_key(profile, &reader) ||
-        !read_certificate(profile, &reader) || !read_registration(profile, &reader) || !read_install(profile, &reader))
+        !read_certificate(profile, &reader) || !read_registration(profile, &reader) ||
+        !read_install(profile, &reader) || !kl_profile_read_trust(profile, &reader) ||
+        !kl_profile_read_rehearsal(profile, &reader))
         return NULL;
     return g_steal_pointer(&profile);
 }

@@ -12,7 +12,7 @@ typedef struct {
     guint attempt; /* 1.. */
     KlOutcome outcome;
     char *code;      /* error name, NULL when passed */
-    char *detail;    /* technical message, NULL when passed */
+    char *detail;    /* technical message; of a step that passed: what it has to say, or NULL */
     gint64 start_us; /* since the job's start */
     gint64 duration_us;
     gint64 device_us; /* of which waiting for the device */

@@ -1,5 +1,7 @@
 #include "station/registration.h"
 
+#include <json-glib/json-glib.h>
+
 KlRegistration *
 kl_registration_new(const KlProfile *profile, const char *device_id)
 {
@@ -16,6 +18,20 @@ kl_registration_new(const KlProfile *profile, const char *device_id)
     return row;
 }
 
+KlRegistration *
+kl_registration_copy(const KlRegistration *row)
+{
+    KlRegistration *copy = g_new0(KlRegistration, 1);
+    copy->device = g_strdup(row->device);
+    copy->registered = g_strdup(row->registered);
+    copy->policy = g_strdup(row->policy);
+    copy->firmware = g_strdup(row->firmware);
+    copy->parameters = g_strdup(row->parameters);
+    copy->version = row->version;
+    copy->connections = row->connections;
+    return copy;
+}
+
 void
 kl_registration_free(KlRegistration *row)
 {
@@ -27,4 +43,15 @@ kl_registration_free(KlRegistration *row)
     g_free(row->firmware);
     g_free(row->parameters);
     g_free(row);
+}
+
+char *
+kl_parameters_topic(const char *parameters)
+{
+    g_autoptr(JsonNode) root = json_from_string(parameters, NULL);
+    if (root == NULL || !JSON_NODE_HOLDS_OBJECT(root))
+        return NULL;
+    JsonNode *node = json_object_get_member(json_node_get_object(root), "topic");
+    gboolean text = node != NULL && json_node_get_value_type(node) == G_TYPE_STRING;
+    return text ? g_strdup(json_node_get_string(node)) : NULL;
 }

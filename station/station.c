@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "certs/ca.h"
-#include "certs/subject.h"
 #include "db/store_sqlite.h"
 #include "drivers/at_wp77/transport.h"
 #include "drivers/at_wp77/usb_bus.h"
@@ -15,6 +14,7 @@
 #include "station/station_cloud.h"
 #include "station/station_journal.h"
 #include "station/station_private.h"
+#include "station/station_rehearsal.h"
 
 /* How long a look at a slot may take. */
 #define LOOK_US (15 * G_USEC_PER_SEC)
@@ -79,36 +79,10 @@ find_driver(const char *name, GError **error)
     return NULL;
 }
 
-/* A product's name becomes part of a path. */
-static gboolean
-check_product_name(const char *product, GError **error)
+gboolean
+kl_station_check_driver(const char *name, GError **error)
 {
-    if (product[0] == '\0' || product[0] == '.' || strlen(product) > 64 ||
-        product[strspn(product, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_.-")] != '\0')
-        return kl_fail(error, KL_ERROR_USAGE, "'%s' is no product: the name of a file in products, without .conf",
-                       product);
-    return TRUE;
-}
-
-KlProfile *
-kl_station_load_profile(const char *dir, const char *product, GError **error)
-{
-    if (!check_product_name(product, error))
-        return NULL;
-    g_autofree char *file = g_strconcat(product, ".conf", NULL);
-    g_autofree char *path = g_build_filename(dir, "products", file, NULL);
-    if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
-        kl_fail(error, KL_ERROR_CONFIG_INVALID, "no product '%s': there is no %s", product, path);
-        return NULL;
-    }
-    g_autoptr(KlProfile) profile = kl_profile_load(path, error);
-    if (profile == NULL)
-        return NULL;
-    if (find_driver(profile->driver, error) == NULL || !kl_subject_check(profile->subject, error)) {
-        g_prefix_error(error, "%s: ", path);
-        return NULL;
-    }
-    return g_steal_pointer(&profile);
+    return find_driver(name, error) != NULL;
 }
 
 gboolean
@@ -288,6 +262,7 @@ kl_station_free(KlStation *station)
 {
     if (station == NULL)
         return;
+    g_clear_pointer(&station->bench.rehearsal, kl_rehearsal_free);
     if (station->cloud != NULL)
         kl_station_cloud_stop(station->cloud);
     if (station->signer != NULL)
@@ -435,6 +410,15 @@ open_signer(const KlStation *station, KlCa *ca, KlPki **pki, GError **error)
     return NULL;
 }
 
+/* By whom the units' certificates are, PEM; NULL where nobody here has that. */
+static const char *
+device_anchors(const KlStation *station)
+{
+    if (station->ca != NULL)
+        return kl_ca_chain_pem(station->ca);
+    return station->cloud != NULL ? station->cloud->anchors : NULL;
+}
+
 gboolean
 kl_station_unlock(KlStation *station, const KlSecret *passphrase, GError **error)
 {
@@ -459,6 +443,7 @@ kl_station_unlock(KlStation *station, const KlSecret *passphrase, GError **error
     station->bench.pki = pki;
     station->signing = kl_gate_new(signer->parallel);
     station->bench.signing = station->signing;
+    station->bench.rehearsal = kl_station_rehearsal_new(config, station->profile, device_anchors(station));
     if (station->cloud != NULL) {
         kl_station_cloud_start(station->cloud, config, station->profile, station->store);
         station->bench.outbox = station->cloud->outbox;

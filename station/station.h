@@ -71,7 +71,8 @@ gboolean kl_station_unlocked(const KlStation *station);
 
 /* Before the line starts, once: whether the firmware that the product's registration row names is in the cloud's
  * firmware table, where the station has one. May take some seconds. FIRMWARE_MISSING; CLOUD_MISSING: the table is not
- * there. That it can't be known now is logged, and no reason not to start. */
+ * there. That it can't be known now is logged, and no reason not to start. Of a product whose first boot is rehearsed,
+ * the broker for that is started: CONFIG_INVALID, BROKER_MISSING, BROKER_DOWN. */
 gboolean kl_station_ready(const KlStation *station, GError **error);
 
 /* What sends the station's rows to the cloud; NULL without [aws], and until the station is unlocked. Borrowed. */

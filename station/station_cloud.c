@@ -80,6 +80,7 @@ kl_station_cloud_free(KlStationCloud *cloud)
         cloud->cleaner->klass->free(cloud->cleaner);
     kl_sink_free(cloud->sink);
     kl_aws_free(cloud->aws);
+    g_free(cloud->anchors);
     g_free(cloud);
 }
 
@@ -107,6 +108,8 @@ pca_signer(KlStationCloud *cloud, const KlConfig *config, KlPki **pki, GError **
         signer->klass->free(signer);
         return NULL;
     }
+    g_free(cloud->anchors);
+    cloud->anchors = g_steal_pointer(&anchors);
     if (config->aws.register_mode == KL_REGISTER_NO)
         return signer;
     return kl_signer_register_new(signer, cloud->aws, config->aws.policy, config->aws.register_mode);

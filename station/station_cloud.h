@@ -10,6 +10,7 @@ G_BEGIN_DECLS
 typedef struct {
     KlAws *aws;
     KlSink *sink;
+    char *anchors;     /* PEM: the CA whose certificates the private CA's are; else NULL */
     KlSigner *cleaner; /* the outbox's, as it: NULL until it is started */
     KlOutbox *outbox;
 } KlStationCloud;

@@ -345,6 +345,7 @@ examine(KlDoctor *doctor)
     if (doctor->config != NULL) {
         check_database(doctor);
         kl_doctor_journal(doctor);
+        kl_doctor_field(doctor);
         check_disk(doctor);
         if (kl_station_signs_itself(doctor->config)) {
             check_ca_dates(doctor, now);
@@ -352,6 +353,7 @@ examine(KlDoctor *doctor)
         }
         check_ports(doctor);
         check_usb(doctor);
+        kl_doctor_rehearsal(doctor);
         if (doctor->config->aws.on)
             check_cloud(doctor);
         kl_doctor_note(doctor);

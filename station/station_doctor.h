@@ -41,8 +41,14 @@ void kl_doctor_usb(KlDoctor *doctor, KlBus *bus);
 /* Looks at the cloud account of a station with an [aws] group, by harmless calls only. */
 void kl_doctor_aws(KlDoctor *doctor);
 
+/* Looks at what rehearsing first boots needs, where the product wants it. */
+void kl_doctor_rehearsal(KlDoctor *doctor);
+
 /* Looks at the journal and its seal. */
 void kl_doctor_journal(KlDoctor *doctor);
+
+/* Looks for units that somebody else may speak for. */
+void kl_doctor_field(KlDoctor *doctor);
 
 /* Notes the findings in the journal, if that may be written now. */
 void kl_doctor_note(const KlDoctor *doctor);

@@ -97,6 +97,18 @@ add_file(GHashTable *table, const char *dir, const char *name)
                             g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)content, length));
 }
 
+/* Whom a product's units trust is in a file of its own. */
+static void
+add_trust(GHashTable *table, const char *dir, const char *product)
+{
+    g_autoptr(KlProfile) profile = kl_station_load_profile(dir, product, NULL);
+    if (profile == NULL || profile->trust_file == NULL)
+        return;
+    g_autofree char *folder = g_strconcat(dir, "/", NULL);
+    gboolean inside = g_str_has_prefix(profile->trust_file, folder);
+    add_file(table, dir, inside ? profile->trust_file + strlen(folder) : profile->trust_file);
+}
+
 static GHashTable *
 look_at_files(const KlConfig *config)
 {
@@ -108,6 +120,7 @@ look_at_files(const KlConfig *config)
     for (guint i = 0; products != NULL && products[i] != NULL; i++) {
         g_autofree char *name = g_strdup_printf("products/%s.conf", products[i]);
         add_file(table, config->dir, name);
+        add_trust(table, config->dir, products[i]);
     }
     return table;
 }

@@ -30,7 +30,11 @@ int kl_station_lock_giving_way(const char *dir, GError **error);
 /* The caller frees. */
 char *kl_station_lock_path(const char *dir);
 
-/* A product's profile, all of it checked: its driver and its subject too. USAGE (the name), CONFIG_INVALID. */
+/* Whether there is a driver of that name. CONFIG_INVALID. */
+gboolean kl_station_check_driver(const char *name, GError **error);
+
+/* A product's profile, all of it checked: its driver, its subject and whom it trusts, too. USAGE (the name),
+ * CONFIG_INVALID. */
 KlProfile *kl_station_load_profile(const char *dir, const char *product, GError **error);
 
 /* The USB bus as the product's driver knows it. BUS_FAILED. The caller frees. */

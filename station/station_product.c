@@ -1,11 +1,55 @@
-/* Which product a station makes. */
+/* The products, and which one a station makes. */
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "certs/subject.h"
+#include "certs/trust.h"
 #include "station/station.h"
 #include "station/station_private.h"
+
+/* A product's name becomes part of a path. */
+static gboolean
+check_product_name(const char *product, GError **error)
+{
+    if (product[0] == '\0' || product[0] == '.' || strlen(product) > 64 ||
+        product[strspn(product, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_.-")] != '\0')
+        return kl_fail(error, KL_ERROR_USAGE, "'%s' is no product: the name of a file in products, without .conf",
+                       product);
+    return TRUE;
+}
+
+static gboolean
+check_trust(const KlProfile *profile, GError **error)
+{
+    if (kl_trust_check(profile->trust, error))
+        return TRUE;
+    g_prefix_error(error, "[install] trust=%s: ", profile->trust_file);
+    return FALSE;
+}
+
+KlProfile *
+kl_station_load_profile(const char *dir, const char *product, GError **error)
+{
+    if (!check_product_name(product, error))
+        return NULL;
+    g_autofree char *file = g_strconcat(product, ".conf", NULL);
+    g_autofree char *path = g_build_filename(dir, "products", file, NULL);
+    if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
+        kl_fail(error, KL_ERROR_CONFIG_INVALID, "no product '%s': there is no %s", product, path);
+        return NULL;
+    }
+    g_autoptr(KlProfile) profile = kl_profile_load(path, error);
+    if (profile == NULL)
+        return NULL;
+    if (!kl_station_check_driver(profile->driver, error) || !kl_subject_check(profile->subject, error) ||
+        (profile->trust != NULL && !check_trust(profile, error))) {
+        g_prefix_error(error, "%s: ", path);
+        return NULL;
+    }
+    return g_steal_pointer(&profile);
+}
 
 static gint
 compare_names(gconstpointer a, gconstpointer b)

@@ -1,11 +1,11 @@
-/* What the cloud has to have before the line starts. */
-#include "station/station.h"
+/* What has to be there before the line starts. */
+#include "station/station_rehearsal.h"
 
 /* A line that is about to start does not wait longer for an answer. */
 #define LOOK_US (5 * G_USEC_PER_SEC)
 
-gboolean
-kl_station_ready(const KlStation *station, GError **error)
+static gboolean
+firmware_is_there(const KlStation *station, GError **error)
 {
     const KlProfile *profile = kl_station_profile(station);
     const char *table = kl_station_config(station)->aws.firmware_table;
@@ -26,4 +26,10 @@ kl_station_ready(const KlStation *station, GError **error)
     g_message("whether firmware %s is in table %s is not known; the line starts all the same: %s: %s",
               profile->registration_firmware, table, kl_error_name(kl_error_code(failure)), failure->message);
     return TRUE;
+}
+
+gboolean
+kl_station_ready(const KlStation *station, GError **error)
+{
+    return firmware_is_there(station, error) && kl_station_rehearsal_ready(station, error);
 }

@@ -86,7 +86,16 @@ static const char station_conf[] =
     "# How often a job may switch its unit's hub port off and on when the unit does not answer: 0 to 3. The hub must\n"
     "# switch each port alone; the doctor tells whether it does.\n"
     "#[recovery]\n"
-    "#power-cycles=1\n";
+    "#power-cycles=1\n"
+    "\n"
+    "# Where units rehearse their first boot, for products that want it: a broker (mosquitto) that Keyline starts.\n"
+    "# listen is an IP address of this computer, a port may follow; address is how units reach it, a port may follow.\n"
+    "#[rehearsal]\n"
+    "#listen=192.168.2.1\n"
+    "#address=192.168.2.1\n"
+    "# Signed software (Devicemanager_update and BUCKET/FILE), for products with a software_key in their parameters.\n"
+    "#software=software\n"
+    "#mosquitto=/usr/sbin/mosquitto\n";
 
 static const char fx30s_conf[] =
     "# A product: which units are accepted, and what each one is given.\n"
@@ -137,7 +146,21 @@ static const char fx30s_conf[] =
     "\n"
     "[install]\n"
     "# The broker that the unit will talk to.\n"
-    "endpoint=mqtt.example.com\n";
+    "endpoint=mqtt.example.com\n"
+    "# CA certificates (PEM, up to 4096 bytes) by which it trusts that broker. Without: its own certificate's chain.\n"
+    "#trust=broker-ca.pem\n"
+    "\n"
+    "[rehearsal]\n"
+    "# true: each unit boots here as it will in the field, against a broker of the station's own ([rehearsal] in\n"
+    "# station.conf), and is made fresh again, before it passes. It needs an agent that knows first boot.\n"
+    "first-boot=false\n"
+    "# How long it may take.\n"
+    "timeout-seconds=60\n"
+    "# How many hours the unit's clock may be off; 0: as long as it finds the broker's certificate valid.\n"
+    "clock-tolerance=24\n"
+    "# true: until it has published its telemetry, on the topic of its parameters, which has DEVICE_ID as one of its\n"
+    "# levels then.\n"
+    "telemetry=true\n";
 
 static gboolean
 make_folder(const char *path, int mode, GError **error)

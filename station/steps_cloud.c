@@ -54,8 +54,8 @@ enroll(KlJob *job, KlOp *op, GError **error)
     return keep_place(job, error) && kl_job_enroll(job, &request, job->certificate, op, error);
 }
 
-static gboolean
-learn_endpoint(KlJob *job, KlOp *op, GError **error)
+gboolean
+kl_job_learn_endpoint(KlJob *job, KlOp *op, GError **error)
 {
     if (job->bench->signer->klass->endpoint == NULL || job->endpoint != NULL)
         return TRUE;
@@ -66,7 +66,7 @@ learn_endpoint(KlJob *job, KlOp *op, GError **error)
 gboolean
 kl_step_enroll(KlJob *job, KlOp *op, GError **error)
 {
-    if (enroll(job, op, error) && learn_endpoint(job, op, error))
+    if (enroll(job, op, error) && kl_job_learn_endpoint(job, op, error))
         return TRUE;
     blame_cloud(error);
     return FALSE;

@@ -35,6 +35,8 @@ wanted_items(const KlJob *job)
     add_text(items, "certificate", kl_certificate_pem(job->certificate));
     if (*job->certificate->chain_pem != '\0') /* Amazon's own certificates have none */
         add_text(items, "chain", g_strdup(job->certificate->chain_pem));
+    if (profile->trust != NULL)
+        add_text(items, "trust", g_strdup(profile->trust));
     if (!kl_job_verifies_only(job)) {
         g_autoptr(KlRegistration) row = kl_registration_new(profile, job->record->unit->device_id);
         add_text(items, "endpoint", g_strdup(job->endpoint != NULL ? job->endpoint : profile->endpoint));
@@ -84,18 +86,25 @@ check_item(GPtrArray *infos, const Item *item, GError **error)
     return TRUE;
 }
 
-static gboolean
-check_items(KlJob *job, KlOp *op, GError **error)
+gboolean
+kl_job_check_items(const KlJob *job, GPtrArray *infos, const char **wrong, GError **error)
 {
     g_autoptr(GArray) items = wanted_items(job);
-    g_autoptr(GPtrArray) infos = job->bench->driver->read_back(job->device, op, error);
-    if (infos == NULL)
-        return FALSE;
     for (guint i = 0; i < items->len; i++) {
-        if (!check_item(infos, &g_array_index(items, Item, i), error))
+        const Item *item = &g_array_index(items, Item, i);
+        *wrong = item->name;
+        if (!check_item(infos, item, error))
             return FALSE;
     }
     return TRUE;
+}
+
+static gboolean
+check_items(KlJob *job, KlOp *op, GError **error)
+{
+    const char *wrong;
+    g_autoptr(GPtrArray) infos = job->bench->driver->read_back(job->device, op, error);
+    return infos != NULL && kl_job_check_items(job, infos, &wrong, error);
 }
 
 /* The module signs a fresh nonce; the answer is checked with the key in the certificate, not with what the module said.
@@ -166,6 +175,7 @@ kl_step_lock(KlJob *job, KlOp *op, GError **error)
 gboolean
 kl_step_disconnect(KlJob *job, KlOp *op, GError **error)
 {
+    kl_job_leave_rehearsal(job);
     kl_job_disconnect(job);
     kl_job_settle_plug(job);
     return TRUE;

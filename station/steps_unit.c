@@ -267,7 +267,8 @@ kl_step_precheck(KlJob *job, KlOp *op, GError **error)
         return FALSE;
     if (!settle(job, op, error) || !kl_job_check_claim(job, error))
         return FALSE;
-    if (!kl_job_ensure_connected(job, op, error) || !kl_job_plan_key(job, op, error))
+    if (!kl_job_ensure_connected(job, op, error) || !kl_job_reset_rehearsal(job, op, error) ||
+        !kl_job_plan_key(job, op, error))
         return FALSE;
     take_certificate_from_ledger(job);
     return TRUE;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "station/certificate.h"
+#include "station/field.h"
 #include "station/record.h"
 #include "station/registration.h"
 #include "station/seal.h"
@@ -157,6 +158,10 @@ typedef struct {
     KlStatistics *(*statistics)(KlStore *store, const KlStatisticsRequest *request, GError **error);
     /* KlRegistration array by device id; device NULL: all. */
     GPtrArray *(*registrations)(KlStore *store, const char *device, GError **error);
+    /* KlFieldUnit array by device id. */
+    GPtrArray *(*field)(KlStore *store, const KlFieldFilter *filter, GError **error);
+    /* KlFieldCount array by verdict: messages of devices that are in no row. */
+    GPtrArray *(*field_strangers)(KlStore *store, GError **error);
     /* KlLedgerEntry array, oldest first; identifier (IMEI, device id, fingerprint, serial) NULL: all; status -1: any.
      */
     GPtrArray *(*ledger)(KlStore *store, const char *identifier, int status, GError **error);

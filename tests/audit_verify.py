@@ -270,6 +270,17 @@ def members(row, names):
     return value
 
 
+def registration(row):
+    """The hash of a row without its connections and version, and these."""
+    rest = {name: value for name, value in row.items() if name not in ("connections", "version")}
+    return sha256(canonical(rest)).hex(), *(max(count_of(row.get(name)), 0) for name in ("connections", "version"))
+
+
+def same_registration(told, kept):
+    """Connections may have grown; a version that is not told of (None) may be any."""
+    return told[0] == kept[0] and told[1] <= kept[1] and told[2] in (None, kept[2])
+
+
 class Blob:
     """A column that is no text although it should be."""
 
@@ -444,7 +455,13 @@ class Database:
         elif type_ == "revoke":
             add("revoked", key_of(data.get("certificate_sha256")), text_of(data.get("reason")))
         elif type_ == "register":
-            add("registration", text_of(data.get("device")), canonical(data))
+            add("registration", text_of(data.get("device")), registration(data))
+        elif type_ == "activation" and "row_sha256" in data:
+            message = data.get("message")
+            message = message if isinstance(message, dict) else {}
+            version = max(count_of(data["version"]), 0) if "version" in data else None
+            row = text_of(data["row_sha256"]), max(count_of(data.get("connections")), 0), version
+            add("registration", text_of(message.get("device")), row)
         elif type_ == "act":
             add("act", canonical(data), None)
         elif type_ == "checkpoint":
@@ -581,7 +598,7 @@ class Database:
             if revoked is not None or why is not None:
                 yield "revoked", sha, number, text_of(text(why))
         for *row, number in self.rows(f"SELECT {','.join(REGISTRATION)}, rowid FROM registration ORDER BY rowid"):
-            yield "registration", text(row[1]), number, canonical(members(row, REGISTRATION))
+            yield "registration", text(row[1]), number, registration(members(row, REGISTRATION))
         for *row, number in self.rows(f"SELECT {','.join(ACT)}, number FROM acts ORDER BY number"):
             yield "act", canonical(members(row, ACT)), number, None
         yield from self.kept_seals
@@ -632,7 +649,7 @@ class Database:
             if kind in ("job", "checkpoint", "period"):
                 good = says == [what]
             elif kind == "registration":
-                good = says[-1] == what
+                good = same_registration(says[-1], what)
             else:
                 good = what in says
             if not good:

@@ -6,10 +6,12 @@
 #include <json-glib/json-glib.h>
 
 #include "certs/seal.h"
+#include "db/activation_sqlite.h"
 #include "db/audit_export.h"
 #include "db/audit_proof.h"
 #include "db/audit_verify.h"
 #include "db/database.h"
+#include "station/activation/engine.h"
 #include "tests/store-fixture.h"
 
 #define STATION "Test line"
@@ -136,6 +138,33 @@ fill(KlStore *store)
     g_free(pass_unit(store, 8));
 }
 
+/* Units 3 and 4 in the field: one activated, and asking again more often than is told of; the other has only asked. */
+static void
+boot_units(const char *path)
+{
+    static const struct {
+        const char *topic, *payload;
+        guint times;
+    } messages[] = {
+        {"bs/device/FX30-000003/register/request", "", 1},         {"bs/device/FX30-000003/register/ok", "", 1},
+        {"dm/device/FX30-000003/update/ok", "{\"version\":3}", 1}, {"bs/device/FX30-000003/register/request", "", 15},
+        {"bs/device/FX30-000004/register/request", "", 2},         {"bs/device/nobody/register/request", "", 1},
+    };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(KlActivationTable) table = kl_activation_sqlite_open(path, NULL, NULL, &error);
+    check(table != NULL, error);
+    const KlActivationParts parts = {.rules = {.connections_alarm = 3}, .table = table};
+    g_autoptr(KlActivationEngine) engine = kl_activation_engine_new(&parts, &error);
+    for (gsize i = 0; i < G_N_ELEMENTS(messages); i++) {
+        const KlActivationMessage message = {
+            .topic = messages[i].topic, .payload = messages[i].payload, .length = strlen(messages[i].payload)};
+        for (guint time = 0; time < messages[i].times; time++) {
+            g_autoptr(KlActivation) became = kl_activation_engine_handle(engine, &message, NULL, &error);
+            check(became != NULL, error);
+        }
+    }
+}
+
 static int
 make(const char *dir)
 {
@@ -155,6 +184,7 @@ make(const char *dir)
     store = open_store(path);
     check(CALL(store, use_seal, seal, STATION, &error), error);
     fill(store);
+    boot_units(path);
     checkpoint(store, "export", &line);
     export_all(dir, seal, line);
     g_free(pass_unit(store, 9));

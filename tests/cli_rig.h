@@ -210,6 +210,17 @@ rig_clear(Rig *rig)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Rig, rig_clear)
 
+/* The one value of a query to the station's database. The caller frees. */
+static inline char *
+query_station(const Rig *rig, const char *sql)
+{
+    g_autofree char *database = g_build_filename(rig->station, "keyline.db", NULL);
+    const char *const argv[] = {"sqlite3", "-readonly", database, sql, NULL};
+    g_auto(Run) run = run_argv(argv);
+    g_assert_cmpint(run.code, ==, 0);
+    return g_strchomp(g_steal_pointer(&run.out));
+}
+
 /* keyline WORDS --passphrase-file ... on the rig. */
 static inline Run
 keyline_unlocked(const Rig *rig, const char *words)

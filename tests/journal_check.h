@@ -37,20 +37,24 @@ static const char journal_contradictions[] =
     " UNION ALL SELECT 'issued', n FROM audit_events WHERE type = 'issue' AND NOT EXISTS (SELECT 1 FROM certificates"
     " WHERE sha256 = body ->> '$.data.certificate_sha256')"
     " UNION ALL SELECT 'revoke', sha256 FROM certificates WHERE (revoked_us NOT NULL) <> " JOURNAL_EVENT(
-        "revoke", "certificate_sha256",
-        "sha256") " UNION ALL SELECT 'register', device FROM registration WHERE (SELECT body -> '$.data'"
-                  " FROM audit_events WHERE type = 'register' AND body ->> '$.data.device' = device ORDER BY n DESC"
-                  " LIMIT 1) IS NOT json_object('connections', connections, 'device', device, 'firmware', firmware,"
-                  " 'parameters', parameters, 'policy', policy, 'registered', registered, 'version', version)"
-                  " UNION ALL SELECT 'device', imei FROM units WHERE device_id NOT NULL AND 1 <> (SELECT count(*)"
-                  " FROM audit_events e WHERE type = 'device-id' AND e.imei = units.imei"
-                  " AND body ->> '$.data.device_id' IS device_id)"
-                  " UNION ALL SELECT 'intents', 0 WHERE (SELECT count(*) FROM intents) <>"
-                  " (SELECT count(*) FROM audit_events WHERE type = 'intent')"
-                  " UNION ALL SELECT 'acts', 0 WHERE (SELECT count(*) FROM acts) <>"
-                  " (SELECT count(*) FROM audit_events WHERE type = 'act')"
-                  " UNION ALL SELECT 'key', spki_sha256 FROM keys WHERE NOT " JOURNAL_EVENT("key", "spki_sha256",
-                                                                                            "spki_sha256");
+        "revoke", "certificate_sha256", "sha256")
+    /* what first boot has changed since, the last message that changed the row tells */
+    " UNION ALL SELECT 'register', r.device FROM registration r WHERE (SELECT body -> '$.data'"
+    " FROM audit_events WHERE type = 'register' AND body ->> '$.data.device' = r.device ORDER BY n DESC LIMIT 1)"
+    " IS NOT json_object('connections', connections, 'device', device, 'firmware', firmware, 'parameters', parameters,"
+    " 'policy', policy, 'registered', registered, 'version', version)"
+    " AND (SELECT body ->> '$.data.message.registered' || (body ->> '$.data.message.version') FROM audit_events"
+    " WHERE (type = 'activation' AND body ->> '$.data.message.device' = r.device"
+    " AND body ->> '$.data.row_sha256' NOT NULL) OR (type = 'register' AND body ->> '$.data.device' = r.device)"
+    " ORDER BY n DESC LIMIT 1) IS NOT registered || version"
+    " UNION ALL SELECT 'device', imei FROM units WHERE device_id NOT NULL AND 1 <> (SELECT count(*)"
+    " FROM audit_events e WHERE type = 'device-id' AND e.imei = units.imei"
+    " AND body ->> '$.data.device_id' IS device_id)"
+    " UNION ALL SELECT 'intents', 0 WHERE (SELECT count(*) FROM intents) <>"
+    " (SELECT count(*) FROM audit_events WHERE type = 'intent')"
+    " UNION ALL SELECT 'acts', 0 WHERE (SELECT count(*) FROM acts) <>"
+    " (SELECT count(*) FROM audit_events WHERE type = 'act')"
+    " UNION ALL SELECT 'key', spki_sha256 FROM keys WHERE NOT " JOURNAL_EVENT("key", "spki_sha256", "spki_sha256");
 
 /* Follows the chain; the head must be where it ends. */
 static inline void

@@ -5,6 +5,7 @@
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -313,6 +314,24 @@ test_one_agent_a_folder(void)
     g_assert_nonnull(error);
 }
 
+/* A program that another thread is just starting has all descriptors until it is executed. */
+static void
+test_reopened_beside_a_child(void)
+{
+    g_autoptr(Unit) unit = unit_new();
+    g_autoptr(GError) error = NULL;
+    pid_t child = fork();
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        pause();
+    }
+    kl_host_store_free(unit->store);
+    unit->store = kl_host_store_open(unit->folder, &identity, "software", &error);
+    g_assert_no_error(error);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
 /* What a cut between write and rename leaves: half a new file under its unfinished name. */
 static void
 test_unfinished_files(void)
@@ -451,6 +470,7 @@ main(int argc, char **argv)
     g_test_add_func("/agent-host/modes", test_modes);
     g_test_add_func("/agent-host/restart", test_restart);
     g_test_add_func("/agent-host/one-agent-a-folder", test_one_agent_a_folder);
+    g_test_add_func("/agent-host/reopened-beside-a-child", test_reopened_beside_a_child);
     g_test_add_func("/agent-host/unfinished-files", test_unfinished_files);
     g_test_add_func("/agent-host/kill", test_kill);
     g_test_add_func("/agent-host/disk-full", test_disk_full);

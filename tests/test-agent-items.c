@@ -155,6 +155,7 @@ unit_provisioned(void)
     expect_ok(unit, "AT+KLKEY=\"k\",\"ec-p256\"");
     install(unit, "certificate", "c");
     install(unit, "chain", "h");
+    install(unit, "trust", "t");
     install(unit, "endpoint", "e");
     install(unit, "parameters", "p");
     g_ptr_array_set_size(unit->device.log, 0);
@@ -166,9 +167,9 @@ test_delete_order(void)
 {
     g_autoptr(Unit) unit = unit_provisioned();
     expect_ok(unit, "AT+KLDEL=\"k\"");
-    g_assert_cmpuint(unit->device.log->len, ==, 5);
+    g_assert_cmpuint(unit->device.log->len, ==, 6);
     g_assert_cmpstr(unit->device.log->pdata[0], ==, "delete certificate");
-    g_assert_cmpstr(unit->device.log->pdata[4], ==, "delete key k");
+    g_assert_cmpstr(unit->device.log->pdata[5], ==, "delete key k");
     expect_ok(unit, "AT+KLITEM?");
     g_assert_cmpuint(unit->lines->len, ==, 1);
     expect_ok(unit, "AT+KLKEY?");
@@ -179,7 +180,7 @@ test_delete_order(void)
 static void
 test_delete_power_cut(void)
 {
-    for (guint cut = 0; cut < 5; cut++) {
+    for (guint cut = 0; cut < 6; cut++) {
         g_autoptr(Unit) unit = unit_provisioned();
         unit->device.changes_left = cut;
         g_assert_cmpstr(run(unit, "AT+KLDEL=\"k\""), ==, "+CME ERROR: 524");

@@ -1,48 +1,25 @@
 /* The agent's module side without a module: its keys and sealed records over a secure storage and an IoT Keystore made
  * up here, which lose power at every write, tear it, run full, or are switched off. */
-#include <glib.h>
-#include <string.h>
-
 #include "drivers/at_wp77/agent/legato/agentComponent/keys.h"
-#include "drivers/at_wp77/agent/legato/agentComponent/sealed.h"
-#include "drivers/at_wp77/agent/legato/api-check/interfaces.h"
 #include "drivers/at_wp77/agent/softkey.h"
+#include "tests/module_storage.h"
 
-#define NO_CUT G_MAXUINT
-
-/* The module's storage. What an IKS key holds here is a software key. */
-static GHashTable *records;  /* secure storage: name -> GBytes */
+/* The IoT Keystore. What a key of it holds here is a software key. */
 static GHashTable *iks_keys; /* saved: name -> GBytes */
 static GPtrArray *iks_names; /* reference - 1 -> name */
 static GBytes *iks_unsaved;  /* the value of the key that is being made */
 static gboolean iks_off;
-static gboolean storage_full;
-static guint changes_left; /* power goes at the change after these */
-static gboolean torn;      /* that change leaves half a record */
 
 static void
 module_reset(void)
 {
-    g_clear_pointer(&records, g_hash_table_unref);
+    storage_reset();
     g_clear_pointer(&iks_keys, g_hash_table_unref);
     g_clear_pointer(&iks_names, g_ptr_array_unref);
     g_clear_pointer(&iks_unsaved, g_bytes_unref);
-    records = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
     iks_keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
     iks_names = g_ptr_array_new_with_free_func(g_free);
     iks_off = FALSE;
-    storage_full = FALSE;
-    changes_left = NO_CUT;
-    torn = FALSE;
-}
-
-/* TRUE while there is power for one more change. */
-static gboolean
-powered(void)
-{
-    if (changes_left == NO_CUT)
-        return TRUE;
-    return changes_left > 0 && changes_left-- > 0;
 }
 
 static void
@@ -51,55 +28,6 @@ power_on(void)
     changes_left = NO_CUT;
     torn = FALSE;
     g_clear_pointer(&iks_unsaved, g_bytes_unref);
-}
-
-const char *
-le_result_GetString(le_result_t result)
-{
-    return "result";
-}
-
-void
-kl_legato_log(const char *format, ...)
-{
-}
-
-le_result_t
-le_secStore_Write(const char *name, const uint8_t *bufPtr, size_t bufSize)
-{
-    if (storage_full)
-        return LE_NO_MEMORY;
-    gboolean whole = powered();
-    if (whole || torn)
-        g_hash_table_insert(records, g_strdup(name), g_bytes_new(bufPtr, whole ? bufSize : bufSize / 2));
-    torn = torn && whole; /* only the first write without power is torn; nothing happens after it */
-    return whole ? LE_OK : LE_FAULT;
-}
-
-le_result_t
-le_secStore_Read(const char *name, uint8_t *bufPtr, size_t *bufSizePtr)
-{
-    GBytes *stored = g_hash_table_lookup(records, name);
-    if (stored == NULL)
-        return LE_NOT_FOUND;
-    gsize size = 0;
-    const guint8 *bytes = g_bytes_get_data(stored, &size);
-    if (size > *bufSizePtr)
-        return LE_OVERFLOW;
-    memcpy(bufPtr, bytes, size);
-    *bufSizePtr = size;
-    return LE_OK;
-}
-
-le_result_t
-le_secStore_Delete(const char *name)
-{
-    if (!g_hash_table_contains(records, name))
-        return LE_NOT_FOUND;
-    if (!powered())
-        return LE_FAULT;
-    g_hash_table_remove(records, name);
-    return LE_OK;
 }
 
 static const char *

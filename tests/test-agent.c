@@ -342,7 +342,7 @@ test_command_names(void)
     g_autoptr(Unit) unit = unit_new();
     gsize n = 0;
     const char *const *names = kl_agent_command_names(&n);
-    g_assert_cmpuint(n, ==, 9);
+    g_assert_cmpuint(n, ==, 10);
     for (gsize i = 0; i < n; i++) {
         g_autofree char *line = g_strdup_printf("AT+%s=?", names[i]);
         expect_ok(unit, line);

@@ -327,6 +327,15 @@ def copy_registration(db, rng):
                " connections FROM registration LIMIT 1")
 
 
+def fewer_connections(db, rng):
+    """They may be more than were told of; never fewer."""
+    row, device, told = pick(db, "SELECT rowid, device, (SELECT max(body ->> '$.data.message.connections') FROM"
+                                 " audit_events WHERE body ->> '$.data.message.device' = device) AS told FROM"
+                                 " registration WHERE told > 0", rng)
+    db.execute("UPDATE registration SET connections = ? WHERE rowid = ?", (rng.randrange(told), row))
+    return f"altered registration {device}"
+
+
 def copy_certificate(db, rng):
     der = b"%d" % rng.randrange(2**64)
     columns = [c[1] for c in db.execute("PRAGMA table_info(certificates)")]
@@ -448,6 +457,7 @@ DATABASE = {
     "an act more": copy_act,
     "a row is gone": delete_row("registration", TOLD_ROWS),
     "a row more": copy_registration,
+    "connections fewer": fewer_connections,
     "a checkpoint is gone": checkpoint_gone,
     "a checkpoint's body": checkpoint_body,
     "a checkpoint's signature": checkpoint_signature,
@@ -462,7 +472,8 @@ DATABASE.update({f"jobs.{c}": change_column("jobs", c, TOLD_JOBS) for c in av.JO
 DATABASE.update({f"steps.{c}": step_column(c) for c in av.STEP})
 DATABASE.update({f"certificates.{c}": change_column("certificates", c, TOLD_CERTIFICATES)
                  for c in av.CERTIFICATE + ["imei", "job", "der", "supersede_reason", "revoke_reason"]})
-DATABASE.update({f"registration.{c}": change_column("registration", c, TOLD_ROWS) for c in av.REGISTRATION})
+DATABASE.update({f"registration.{c}": change_column("registration", c, TOLD_ROWS) for c in av.REGISTRATION
+                 if c != "connections"})
 DATABASE.update({f"acts.{c}": change_column("acts", c, TOLD_ACTS) for c in av.ACT})
 
 
@@ -476,13 +487,16 @@ def test_databases(rig, rng):
 
 def test_odd_events(rig, rng):
     """Events that follow and are none of the station's: of any type, with anything in them."""
-    names = ["certificate", "certificate_sha256", "device", "format", "journal", "manifest_sha256", "n", "reason",
-             "sha256", "station", "supersede_reason", "supersedes", "through"]
-    for type_ in ("job-end", "issue", "revoke", "register", "act", "checkpoint", "period-closed", "audit-key", "other"):
+    names = ["certificate", "certificate_sha256", "connections", "device", "format", "journal", "manifest_sha256",
+             "message", "n", "reason", "row_sha256", "sha256", "station", "supersede_reason", "supersedes", "through",
+             "version"]
+    for type_ in ("job-end", "issue", "revoke", "register", "act", "checkpoint", "period-closed", "audit-key", "activation",
+                  "other"):
         for value in ([], {"a": [5]}, 5, True, "", "x", None):
             data = {} if value is None else {name: value for name in names if rng.random() < 0.8}
             code, found, _ = rig.database(lambda db: append(db, type_, data) and None, f"{type_} with {data}")
-            assert code == (0 if type_ == "other" else 1), f"{type_} with {data}: {found}"
+            whole = type_ == "other" or type_ == "activation" and "row_sha256" not in data
+            assert code == (0 if whole else 1), f"{type_} with {data}: {found}"
 
 
 def test_huge_value(rig, rng):
@@ -530,6 +544,8 @@ def test_whole(rig, rng):
             code, found = rig.both(rig.made / name, name, checkpoint, rig.station_pem)
             assert code == 0, f"{name}: {found}"
     assert rig.database(lambda db: None, "only the triggers are gone")[0] == 0
+    more = rig.database(lambda db: db.execute("UPDATE registration SET connections = connections + 1") and None, "more")
+    assert more[0] == 0, more
 
 
 # --- from outside ---

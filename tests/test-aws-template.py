@@ -7,7 +7,9 @@ import pathlib
 import re
 import sys
 
-import yaml
+sys.dont_write_bytecode = True
+
+from cloud_template import Template, as_list, operations_in, run_tests
 
 ROOT = pathlib.Path(sys.argv[1])
 ROLES = {
@@ -17,7 +19,6 @@ ROLES = {
     "CleanUpPrivateCa": "clean-up",
     "Engineer": "engineer",
 }
-IAM_SERVICES = {"IOT": "iot", "DYNAMODB": "dynamodb", "ACM_PCA": "acm-pca", "STS": "sts"}
 # Needs no permission: "No permissions are required to perform this operation" (AWS STS API reference).
 FREE = {"sts:GetCallerIdentity"}
 # IAM knows no resources for these, or none that exist before the call (Service Authorization Reference, AWS IoT).
@@ -32,73 +33,15 @@ ANY_RESOURCE = {
     "iot:GetRegistrationCode",
     "iot:RegisterCACertificate",
 }
-PSEUDO = {"AWS::Partition", "AWS::Region", "AWS::AccountId", "AWS::NoValue"}
 OWN_THING = "${iot:Connection.Thing.ThingName}"
 MANAGED_POLICY_MOST = 6144  # characters, without white space (IAM quotas)
 DEVICE_POLICY_MOST = 2048  # the same (AWS IoT Core quotas)
 
 
-class Tagged(dict):
-    """One of CloudFormation's short forms: {"Ref": "Station"}."""
-
-
-class Loader(yaml.SafeLoader):
-    pass
-
-
-def short_form(loader, suffix, node):
-    if isinstance(node, yaml.ScalarNode):
-        value = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)
-    return Tagged({suffix: value})
-
-
-def unique_keys(loader, node, deep=False):
-    keys = [key.value for key, _ in node.value]
-    if len(keys) != len(set(keys)):
-        raise ValueError(f"a key twice: {keys}")
-    return yaml.SafeLoader.construct_mapping(loader, node, deep)
-
-
-Loader.add_multi_constructor("!", short_form)
-Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, lambda l, n: unique_keys(l, n, deep=True))
-TEMPLATE = yaml.load((ROOT / "packaging/aws/station.yaml").read_text(), Loader)
-RESOURCES, PARAMETERS = TEMPLATE["Resources"], TEMPLATE["Parameters"]
-
-
-def as_list(value):
-    return value if isinstance(value, list) else [value]
-
-
-def walk(value):
-    yield value
-    for below in value.values() if isinstance(value, dict) else value if isinstance(value, list) else []:
-        yield from walk(below)
-
-
-def resolve(text):
-    """A !Sub with parameters' defaults and a long region."""
-    known = {"AWS::Partition": "aws-us-gov", "AWS::Region": "ap-southeast-2", "AWS::AccountId": "123456789012"}
-    known.update({name: str(parameter.get("Default", "")) for name, parameter in PARAMETERS.items()})
-    text = re.sub(r"\$\{([A-Za-z:]+)\}", lambda match: known[match[1]] if match[1] in known else match[0], text)
-    return text.replace("${!", "${")
-
-
-def flat(value):
-    """A value with its short forms resolved, as CloudFormation hands it on."""
-    if isinstance(value, Tagged):
-        ((kind, argument),) = value.items()
-        if kind == "Sub":
-            return resolve(argument)
-        if kind == "Ref":
-            return resolve("${%s}" % argument) if argument in PARAMETERS else argument
-        return str(argument)
-    if isinstance(value, dict):
-        return {key: flat(below) for key, below in value.items()}
-    return [flat(below) for below in value] if isinstance(value, list) else value
+TEMPLATE = Template(ROOT / "packaging/aws/station.yaml")
+RESOURCES, flat = TEMPLATE.resources, TEMPLATE.flat
+# Of these, activation.yaml tells who may make their calls.
+FIRST_BOOT = ("station/lambda", "db/activation_dynamodb.c", "db/software_s3.c")
 
 
 def statements(resource):
@@ -107,16 +50,10 @@ def statements(resource):
 
 def used_operations():
     """The IAM actions of all calls in the code, by the constants that it names."""
-    definition = (ROOT / "station/net/aws_operations.def").read_text()
-    rows = re.findall(r'^KL_AWS_CALL\((\w+), (\w+), "(\w+)"', definition, re.M)
-    actions = {f"KL_AWS_{code}": f"{IAM_SERVICES[service]}:{name}" for code, service, name in rows}
-    assert len(actions) > 30, "aws_operations.def was not understood"
-    used = set()
-    for folder in ("station", "certs", "db", "drivers", "gui"):
-        for path in (ROOT / folder).rglob("*.c"):
-            if ROOT / "station/net" not in path.parents:
-                used |= set(re.findall(r"\bKL_AWS_\w+", path.read_text())) & set(actions)
-    return {actions[constant] for constant in used}
+    folders = ("station", "certs", "db", "drivers", "gui")
+    elsewhere = tuple(str(ROOT / place) for place in ("station/net", *FIRST_BOOT))
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.c")]
+    return operations_in(ROOT, [path for path in paths if not str(path).startswith(elsewhere)])
 
 
 def test_operations():
@@ -207,40 +144,8 @@ def test_tables():
 
 
 def test_names_are_defined():
-    """What the template refers to is in it."""
-    known, conditions = set(PARAMETERS) | set(RESOURCES) | PSEUDO, set(TEMPLATE["Conditions"])
-    used = set()
-    for value in walk(TEMPLATE):
-        if isinstance(value, dict) and "Condition" in value and isinstance(value["Condition"], str):
-            assert value["Condition"] in conditions, value["Condition"]
-            used.add(value["Condition"])
-        if not isinstance(value, Tagged):
-            continue
-        ((kind, argument),) = value.items()
-        assert kind in ("Ref", "Sub", "If", "Equals", "Not", "GetAtt"), kind
-        if kind == "If":
-            assert argument[0] in conditions and len(argument) == 3, argument
-            used.add(argument[0])
-        names = {"Ref": [argument], "GetAtt": [str(argument).split(".")[0]]}.get(kind, [])
-        names += re.findall(r"\$\{([^!}]+)\}", argument) if kind == "Sub" else []
-        for name in names:
-            assert name in known, f"{kind} of {name}"
-            used.add(name)
-    unused = (set(PARAMETERS) | conditions) - used
-    assert not unused, f"never used: {unused}"
-
-
-def main():
-    tests = [(name, test) for name, test in globals().items() if name.startswith("test_")]
-    print(f"1..{len(tests)}")
-    for number, (name, test) in enumerate(tests, 1):
-        try:
-            test()
-            print(f"ok {number} {name}")
-        except AssertionError as error:
-            print(f"not ok {number} {name}")
-            print(f"# {error}")
+    TEMPLATE.check_names()
 
 
 if __name__ == "__main__":
-    main()
+    run_tests(globals())

@@ -57,17 +57,6 @@ expect_code(const Run *run, const char *code)
     g_assert_nonnull(strstr(run->err, line));
 }
 
-/* The one value of a query. The caller frees. */
-static char *
-query(const Rig *rig, const char *sql)
-{
-    g_autofree char *database = g_build_filename(rig->station, "keyline.db", NULL);
-    const char *const argv[] = {"sqlite3", "-readonly", database, sql, NULL};
-    g_auto(Run) run = run_argv(argv);
-    g_assert_cmpint(run.code, ==, 0);
-    return g_strchomp(g_steal_pointer(&run.out));
-}
-
 static void
 check_lines_grew(const Rig *rig, guint lines)
 {
@@ -85,11 +74,12 @@ check_lines_grew(const Rig *rig, guint lines)
 static void
 test_selections(const Rig *rig)
 {
-    g_autofree char *fsn = query(rig, "SELECT fsn FROM jobs WHERE slot = '02'");
-    g_autofree char *imei = query(rig, "SELECT imei FROM jobs WHERE slot = '02'");
-    g_autofree char *serial = query(rig, "SELECT upper(serial) FROM certificates WHERE imei = (SELECT imei FROM jobs"
-                                         " WHERE slot = '02')");
-    g_autofree char *job = query(rig, "SELECT substr(id, 1, 8) FROM jobs WHERE slot = '02'");
+    g_autofree char *fsn = query_station(rig, "SELECT fsn FROM jobs WHERE slot = '02'");
+    g_autofree char *imei = query_station(rig, "SELECT imei FROM jobs WHERE slot = '02'");
+    g_autofree char *serial =
+        query_station(rig, "SELECT upper(serial) FROM certificates WHERE imei = (SELECT imei FROM jobs"
+                           " WHERE slot = '02')");
+    g_autofree char *job = query_station(rig, "SELECT substr(id, 1, 8) FROM jobs WHERE slot = '02'");
     g_autofree char *by_fsn = g_strdup_printf("--serial %s", fsn);
     g_autofree char *by_serial = g_strdup_printf("--serial %s", serial);
     g_autofree char *by_job = g_strdup_printf("--serial %s", job);
@@ -110,12 +100,14 @@ test_selections(const Rig *rig)
 static void
 test_time(const Rig *rig)
 {
-    g_autofree char *from = query(rig, "SELECT strftime('%Y-%m-%dT%H:%M:%S', started_us / 1000000, 'unixepoch') ||"
-                                       " printf('.%06dZ', started_us % 1000000) FROM jobs WHERE slot = '02'");
-    g_autofree char *to = query(rig, "SELECT strftime('%Y-%m-%dT%H:%M:%S', (started_us + 1) / 1000000, 'unixepoch') ||"
-                                     " printf('.%06dZ', (started_us + 1) % 1000000) FROM jobs WHERE slot = '03'");
-    g_autofree char *from_us = query(rig, "SELECT started_us FROM jobs WHERE slot = '02'");
-    g_autofree char *to_us = query(rig, "SELECT started_us + 1 FROM jobs WHERE slot = '03'");
+    g_autofree char *from =
+        query_station(rig, "SELECT strftime('%Y-%m-%dT%H:%M:%S', started_us / 1000000, 'unixepoch') ||"
+                           " printf('.%06dZ', started_us % 1000000) FROM jobs WHERE slot = '02'");
+    g_autofree char *to =
+        query_station(rig, "SELECT strftime('%Y-%m-%dT%H:%M:%S', (started_us + 1) / 1000000, 'unixepoch') ||"
+                           " printf('.%06dZ', (started_us + 1) % 1000000) FROM jobs WHERE slot = '03'");
+    g_autofree char *from_us = query_station(rig, "SELECT started_us FROM jobs WHERE slot = '02'");
+    g_autofree char *to_us = query_station(rig, "SELECT started_us + 1 FROM jobs WHERE slot = '03'");
     g_autofree char *options = g_strdup_printf("--from %s --to %s", from, to);
     gint64 events = export(rig, options, "time");
     g_assert_cmpint(check(rig, "time", "time", from_us, to_us), ==, events);
@@ -156,8 +148,8 @@ test_prove(void)
     g_auto(Rig) rig = {0};
     start_line(&rig);
     g_autofree char *path = in_rig(&rig, "proof.json");
-    g_autofree char *device = query(&rig, "SELECT device_id FROM jobs WHERE slot = '01'");
-    g_autofree char *other = query(&rig, "SELECT imei FROM jobs WHERE slot = '02'");
+    g_autofree char *device = query_station(&rig, "SELECT device_id FROM jobs WHERE slot = '01'");
+    g_autofree char *other = query_station(&rig, "SELECT imei FROM jobs WHERE slot = '02'");
     g_autofree char *words = g_strdup_printf("audit prove --serial %s '%s'", device, path);
     g_auto(Run) run = keyline(&rig, words);
     g_assert_cmpint(run.code, ==, 0);

@@ -8,20 +8,10 @@ in_rig(const Rig *rig, const char *name)
     return g_build_filename(rig->dir, name, NULL);
 }
 
-static char *
-query(const Rig *rig, const char *sql)
-{
-    g_autofree char *database = g_build_filename(rig->station, "keyline.db", NULL);
-    const char *const argv[] = {"sqlite3", "-readonly", database, sql, NULL};
-    g_auto(Run) run = run_argv(argv);
-    g_assert_cmpint(run.code, ==, 0);
-    return g_strchomp(g_steal_pointer(&run.out));
-}
-
 static void
 assert_query(const Rig *rig, const char *sql, const char *expected)
 {
-    g_autofree char *found = query(rig, sql);
+    g_autofree char *found = query_station(rig, sql);
     g_assert_cmpstr(found, ==, expected);
 }
 
@@ -125,8 +115,8 @@ test_quota(void)
 static void
 check_trace(const Rig *rig)
 {
-    g_autofree char *fsn = query(rig, "SELECT fsn FROM jobs WHERE slot = '02'");
-    g_autofree char *imei = query(rig, "SELECT imei FROM jobs WHERE slot = '02'");
+    g_autofree char *fsn = query_station(rig, "SELECT fsn FROM jobs WHERE slot = '02'");
+    g_autofree char *imei = query_station(rig, "SELECT imei FROM jobs WHERE slot = '02'");
     g_auto(Run) run = expect(rig, 0, "trace %s --output json", fsn);
     g_autoptr(JsonNode) node = document(&run);
     JsonArray *units = member_array(node, "units");
@@ -161,11 +151,11 @@ count_rows(const Rig *rig, const char *words, const char *value)
 static void
 check_recall(const Rig *rig)
 {
-    g_autofree char *of_1 = query(rig, "SELECT substr(certificate, 1, 16) FROM jobs WHERE slot = '01'");
+    g_autofree char *of_1 = query_station(rig, "SELECT substr(certificate, 1, 16) FROM jobs WHERE slot = '01'");
     g_autofree char *of_3 =
-        query(rig, "SELECT serial FROM certificates WHERE imei = (SELECT imei FROM jobs WHERE slot ="
-                   " '03')");
-    g_autofree char *ca = query(rig, "SELECT issuer FROM certificates LIMIT 1");
+        query_station(rig, "SELECT serial FROM certificates WHERE imei = (SELECT imei FROM jobs WHERE slot ="
+                           " '03')");
+    g_autofree char *ca = query_station(rig, "SELECT issuer FROM certificates LIMIT 1");
     g_assert_cmpuint(count_rows(rig, "recall --like %s", of_1), ==, 2);
     g_assert_cmpuint(count_rows(rig, "recall --like %s", of_3), ==, 1);
     g_assert_cmpuint(count_rows(rig, "recall --certificate %s", of_3), ==, 1);
@@ -261,7 +251,7 @@ test_close(void)
     expect_code(&rig, "audit close --before 2099-01-01 archive", NULL, "USAGE");
     expect_code(&rig, "audit close --before 1999-01-01 /nowhere/x.tar", NULL, "PERIOD_EMPTY");
     expect_code(&rig, "audit close --before 2099-01-01 /nowhere/x.tar", NULL, "FILE_FAILED");
-    g_autofree char *first = query(&rig, "SELECT imei FROM jobs WHERE slot = '01'");
+    g_autofree char *first = query_station(&rig, "SELECT imei FROM jobs WHERE slot = '01'");
     assert_closed(&rig, "first.tar", 1);
     assert_query(&rig, "SELECT (SELECT count(*) FROM steps) + (SELECT count(*) FROM transcripts)", "0");
     g_autofree char *again = in_rig(&rig, "again.tar");
@@ -269,7 +259,7 @@ test_close(void)
     g_assert_nonnull(strstr(trace.out, "first.tar"));
 
     provision(&rig, "provision --slot 02", 0);
-    g_autofree char *second = query(&rig, "SELECT imei FROM jobs WHERE slot = '02'");
+    g_autofree char *second = query_station(&rig, "SELECT imei FROM jobs WHERE slot = '02'");
     g_autofree char *proof = in_rig(&rig, "proof.json"), *export = in_rig(&rig, "export");
     g_auto(Run) live = expect(&rig, 0, "trace %s", second);
     g_assert_null(strstr(live.out, ".tar"));

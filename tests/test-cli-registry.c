@@ -211,17 +211,6 @@ test_json(void)
     tear_down(&cli, rig);
 }
 
-static GSubprocess *
-start_serving(const Rig *cli)
-{
-    g_autofree char *path = keyline_path();
-    g_autoptr(GError) error = NULL;
-    GSubprocess *server = g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE, &error, path, "--station", cli->station,
-                                           "registry", "serve", NULL);
-    g_assert_no_error(error);
-    return server;
-}
-
 static void
 stop_serving(GSubprocess *server)
 {
@@ -244,6 +233,21 @@ wait_until_served(const Rig *cli)
     }
 }
 
+/* A server, whose table is down, with the rows of a unit that has passed. */
+static GSubprocess *
+start_serving(const Rig *cli)
+{
+    g_autofree char *path = keyline_path();
+    g_autoptr(GError) error = NULL;
+    aws_peer_plant(peer, TABLE_DOWN);
+    assert_run(cli, "provision --slot 01", 0, "PASS, row queued for the cloud");
+    GSubprocess *server = g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE, &error, path, "--station", cli->station,
+                                           "registry", "serve", NULL);
+    g_assert_no_error(error);
+    wait_until_served(cli);
+    return server;
+}
+
 static void
 wait_until_sent(const Rig *cli, gint64 count)
 {
@@ -258,10 +262,7 @@ test_serve(void)
 {
     Rig cli = {0};
     KlLineRig *rig = set_up(&cli);
-    aws_peer_plant(peer, TABLE_DOWN);
-    assert_run(&cli, "provision --slot 01", 0, "PASS, row queued for the cloud");
     g_autoptr(GSubprocess) server = start_serving(&cli);
-    wait_until_served(&cli);
     assert_run(&cli, "provision --slot 02", 0, "PASS, row queued for the cloud");
     wait_until_served(&cli);
     aws_peer_clear(peer);
@@ -277,10 +278,7 @@ test_serve_changed(void)
 {
     Rig cli = {0};
     KlLineRig *rig = set_up(&cli);
-    aws_peer_plant(peer, TABLE_DOWN);
-    assert_run(&cli, "provision --slot 01", 0, "PASS, row queued for the cloud");
     g_autoptr(GSubprocess) server = start_serving(&cli);
-    wait_until_served(&cli);
     g_autofree char *path = g_build_filename(cli.station, "station.conf", NULL);
     g_autoptr(GKeyFile) file = g_key_file_new();
     g_assert_true(g_key_file_load_from_file(file, path, G_KEY_FILE_KEEP_COMMENTS, NULL));
@@ -301,10 +299,7 @@ test_serve_killed(void)
 {
     Rig cli = {0};
     KlLineRig *rig = set_up(&cli);
-    aws_peer_plant(peer, TABLE_DOWN);
-    assert_run(&cli, "provision --slot 01", 0, "PASS, row queued for the cloud");
     g_autoptr(GSubprocess) server = start_serving(&cli);
-    wait_until_served(&cli);
     g_subprocess_force_exit(server);
     g_assert_true(g_subprocess_wait(server, NULL, NULL));
     aws_peer_clear(peer);

@@ -265,8 +265,8 @@ test_first_boot(void)
     const char *device = first->unit->device_id;
     assert_row(device, "S:false", "N:0");
     boot(device);
-    g_free(kl_line_rig_shell(rig, "sqlite3 $S/keyline.db \"UPDATE registration SET registered = 'ok', connections = 3,"
-                                  " version = 3\""));
+    g_free(kl_line_rig_shell(rig, "sqlite3 $S/keyline.db \"UPDATE registration SET registered = 'requested';"
+                                  " UPDATE registration SET registered = 'ok', connections = 3, version = 3\""));
 
     g_autoptr(KlRecord) checked = pass(rig, NULL);
     g_assert_true(checked->already_provisioned);

@@ -91,13 +91,7 @@ test_register(void)
 static void
 test_pca(void)
 {
-    g_autofree char *path = g_build_filename(aws_peer_folder(peer), "aws.env", NULL);
-    g_autofree char *environment = NULL;
-    g_assert_true(g_file_get_contents(path, &environment, NULL, NULL));
-    const char *start = strstr(environment, "PEER_PCA_ARN='");
-    g_assert_nonnull(start);
-    start += strlen("PEER_PCA_ARN='");
-    g_autofree char *arn = g_strndup(start, strcspn(start, "'"));
+    g_autofree char *arn = aws_peer_pca_arn(peer);
     g_autofree char *change = g_strconcat("aws.pca-arn=", arn, NULL);
     const char *const station[] = {change, "aws.register=without-ca", NULL};
     passes("pca", station);

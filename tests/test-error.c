@@ -53,13 +53,14 @@ test_code_of_any_error(void)
     g_assert_false(kl_fail(NULL, KL_ERROR_PORT_BUSY, "nobody asked"));
 }
 
-/* Worth another try, and nobody's fault at the station; but least of all the unit's. */
+/* Worth another try, and nobody's fault at the station; but least of all the unit's. The way to a broker is one, too.
+ */
 static gboolean
 is_way_to_cloud(KlErrorCode code)
 {
     const char *name = kl_error_name(code);
     return kl_error_kind(code) == KL_ERROR_KIND_RETRY &&
-           (g_str_has_prefix(name, "CLOUD_") || g_str_equal(name, "NET_DOWN"));
+           (g_str_has_prefix(name, "CLOUD_") || g_str_equal(name, "NET_DOWN") || g_str_equal(name, "BROKER_DOWN"));
 }
 
 static void
@@ -75,7 +76,8 @@ test_outcome_of_every_code(void)
         {KL_ERROR_STORE_FULL, KL_OUTCOME_ERROR},     {KL_ERROR_INTERNAL, KL_OUTCOME_ERROR},
         {KL_ERROR_DUPLICATE_KEY, KL_OUTCOME_FAIL},   {KL_ERROR_ANSWER_GARBLED, KL_OUTCOME_FAIL},
         {KL_ERROR_CLOUD_CONFLICT, KL_OUTCOME_FAIL},  {KL_ERROR_PASSED_ELSEWHERE, KL_OUTCOME_FAIL},
-        {KL_ERROR_CLOUD_DENIED, KL_OUTCOME_ERROR},
+        {KL_ERROR_CLOUD_DENIED, KL_OUTCOME_ERROR},   {KL_ERROR_REHEARSAL_SILENT, KL_OUTCOME_TIMEOUT},
+        {KL_ERROR_BROKER_DOWN, KL_OUTCOME_ERROR},    {KL_ERROR_REHEARSAL_CLOCK, KL_OUTCOME_FAIL},
     };
     for (guint i = 0; i < G_N_ELEMENTS(special); i++)
         g_assert_cmpint(kl_outcome_of(special[i].code), ==, special[i].outcome);

@@ -1,6 +1,6 @@
 #include "db/database.h"
 #include "db/migrate.h"
-#include "store-fixture.h"
+#include "tests/activation_rig.h"
 
 static void
 test_fresh(Folder *folder, gconstpointer data)
@@ -194,6 +194,37 @@ test_from_3(Folder *folder, gconstpointer data)
                "job-running|ABORTED");
 }
 
+/* First boot goes on from whatever the rows were before it was served from here. */
+static void
+test_from_9(Folder *folder, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    sqlite3 *old = open_plain(folder->path);
+    g_assert_true(kl_migrate(old, kl_migrations, 9, &error));
+    kl_database_close(old);
+    g_free(sqlite(folder->path, VERSION_3 "; UPDATE registration SET registered = 'ok', version = 4, connections = 7"
+                                          " WHERE device = 'FX30-1';"
+                                          "UPDATE registration SET registered = 'requested' WHERE device = 'FX30-2'"));
+    g_autofree char *before = sqlite(folder->path, ALL_OF_3), *names = sqlite(folder->path, "SELECT name FROM"
+                                                                                            " sqlite_schema");
+    kl_store_free(open_store(folder->path));
+    assert_sql(folder->path, ALL_OF_3, before);
+    assert_names_stay(folder->path, names);
+    assert_sql(folder->path, "PRAGMA integrity_check; PRAGMA foreign_key_check", "ok");
+    assert_sql(folder->path,
+               "SELECT (SELECT count(*) FROM activation_seen) + (SELECT count(*) FROM activation_messages)"
+               " + (SELECT count(*) FROM activation_counts) + (SELECT count(*) FROM activation_credentials)",
+               "0");
+
+    g_autoptr(KlActivationTable) table = open_table(folder->path);
+    g_autoptr(KlActivationEngine) engine =
+        make_engine(&(KlActivationParts){.rules = {.connections_alarm = 10}, .table = table});
+    assert_handled(engine, "bs/device/FX30-2/register/ok", "", "activated: ");
+    assert_handled(engine, "bs/device/FX30-1/register/ok", "", "counted: ");
+    assert_sql(folder->path, "SELECT device, registered, version, connections FROM registration ORDER BY 1",
+               "FX30-1|ok|4|8\nFX30-2|ok|0|0");
+}
+
 /* --- databases that are not for us --- */
 
 typedef struct {
@@ -271,6 +302,7 @@ main(int argc, char **argv)
     add_test("/migrate/missing", NULL, test_missing);
     add_test("/migrate/older", NULL, test_older);
     add_test("/migrate/from-3", NULL, test_from_3);
+    add_test("/migrate/from-9", NULL, test_from_9);
     for (gsize i = 0; i < G_N_ELEMENTS(foreigners); i++) {
         g_autofree char *name = g_strdup_printf("/migrate/foreign/%s", foreigners[i].name);
         add_test(name, &foreigners[i], test_foreign);

@@ -31,7 +31,8 @@ test_anew(Folder *folder, gconstpointer data)
     g_autoptr(GError) error = NULL;
     g_auto(JobRun) run = {0};
     pass_again(&run, store);
-    g_free(sqlite(folder->path, "UPDATE registration SET registered = 'ok', version = 3, connections = 3"));
+    g_free(sqlite(folder->path, "UPDATE registration SET registered = 'requested';"
+                                "UPDATE registration SET registered = 'ok', version = 3, connections = 3"));
     pass_again(&run, store); /* only checked */
     assert_sql(folder->path, RESETS, "ok|3|3\n1|0");
 

@@ -37,10 +37,19 @@ test_plug(void)
     g_assert_cmpstr(kl_sim_fsn(sim, 2), !=, before);
     g_assert_cmpuint(next, ==, 3);
 
-    static const char *const wrong[] = {"", "plug", "plug 0", "plug 3", "plug 2x", "pull 1", "plug 1 no-such-fault"};
+    static const char *const wrong[] = {
+        "",        "plug",    "plug 0",    "plug 3",   "plug 2x", "pull 1", "plug 1 no-such-fault",
+        "field 3", "clone 1", "clone 1 1", "clone 1 3"};
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++)
         assert_answer(sim, &next, wrong[i], "error");
     g_assert_cmpuint(next, ==, 3);
+
+    g_autofree char *original = g_strdup(kl_sim_fsn(sim, 1));
+    assert_answer(sim, &next, "field 1\n", "ok field 1 4L");
+    g_assert_cmpstr(kl_sim_fsn(sim, 1), ==, original);
+    assert_answer(sim, &next, "clone 2 1\n", "ok clone 2 4L");
+    g_assert_cmpstr(kl_sim_fsn(sim, 2), ==, original);
+    g_assert_true(link_there(sim, 1) && link_there(sim, 2));
     kl_sim_stop(sim);
     g_autofree char *remove = g_strdup_printf("rm -rf %s", dir);
     g_assert_true(g_spawn_command_line_sync(remove, NULL, NULL, NULL, NULL));

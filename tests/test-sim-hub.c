@@ -44,7 +44,9 @@ test_scripts(void)
         {"--hub 1x1", "cat", "typed", 0, "typed"},
         {"--hub 1x1 --control", "readlink /proc/$$/fd/0", "", 0, "/dev/null\n"},
         {"--hub 1x1 --control", "while test -e /dev/ttyUSB0; do sleep 0.01; done", "unplug 1\nplug 9\n", 0,
-         "ok unplug 1\nerror: \"plug SLOT [FAULT ...]\" or \"unplug SLOT\", with a slot from 1 to 1\n"},
+         "ok unplug 1\nerror: \"plug SLOT [FAULT ...]\", \"unplug SLOT\", \"field SLOT\" or \"clone SLOT ORIGINAL\", "
+         "with a slot "
+         "from 1 to 1\n"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
         int status = 0;

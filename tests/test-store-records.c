@@ -126,7 +126,8 @@ test_registered(Folder *folder, gconstpointer data)
     g_autoptr(GError) error = NULL;
     g_auto(JobRun) run = {0};
     g_free(pass_unit(store, 1));
-    g_free(sqlite(folder->path, "UPDATE registration SET registered = 'ok', connections = 4"));
+    g_free(sqlite(folder->path, "UPDATE registration SET registered = 'requested';"
+                                "UPDATE registration SET registered = 'ok', connections = 4"));
     g_free(pass_unit(store, 1)); /* what first boot has changed stays */
     assert_sql(folder->path, "SELECT registered, connections FROM registration", "ok|4");
 

@@ -8,9 +8,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -151,8 +153,16 @@ test_pty_exclusive(void)
     pty_init(&pty);
     KlTransport *transport = open_ok(pty.address, &pty.op);
     assert_open_fails(pty.address, &pty.op, KL_ERROR_PORT_BUSY);
+    /* A program that another thread is just starting has the port, too, until it is executed. */
+    pid_t child = fork();
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        pause();
+    }
     kl_transport_close(transport);
     kl_transport_close(open_ok(pty.address, &pty.op));
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
 }
 
 static void

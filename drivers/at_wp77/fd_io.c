@@ -14,8 +14,10 @@
 void
 kl_fd_io_clear(KlFdIo *io)
 {
-    if (io->fd >= 0)
+    if (io->fd >= 0) {
+        kl_fd_io_unlock(io);
         close(io->fd);
+    }
     io->fd = -1;
     g_clear_pointer(&io->address, g_free);
 }
@@ -141,6 +143,12 @@ kl_fd_io_lock(const KlFdIo *io, GError **error)
                            g_strerror(errno));
     }
     return TRUE;
+}
+
+void
+kl_fd_io_unlock(const KlFdIo *io)
+{
+    flock(io->fd, LOCK_UN);
 }
 
 gboolean

@@ -13,7 +13,7 @@ typedef struct {
     char *address; /* for messages */
 } KlFdIo;
 
-/* Closes the descriptor (unless it is -1) and frees the address. */
+/* Gives up its lock and closes the descriptor (unless it is -1), and frees the address. */
 void kl_fd_io_clear(KlFdIo *io);
 
 /* As KlTransportClass.read: the count, 0 when until_us has passed, -1 with PORT_GONE or CANCELLED. */
@@ -32,6 +32,10 @@ int kl_fd_io_wait(const KlFdIo *io, short events, const KlOp *op, gint64 until_u
 
 /* Takes the lock that keeps other stations off the port (root too, which TIOCEXCL does not). FALSE with PORT_BUSY. */
 gboolean kl_fd_io_lock(const KlFdIo *io, GError **error);
+
+/* Gives it up before the descriptor is closed: a child that another thread is just starting has the descriptor, too,
+ * until it executes its program, and the lock would last as long. */
+void kl_fd_io_unlock(const KlFdIo *io);
 
 /* Sets *error to what the errno of opening an address means: PORT_MISSING, PORT_DENIED or PORT_BUSY. FALSE. */
 gboolean kl_fd_io_open_failed(const char *address, int open_errno, GError **error);

@@ -41,6 +41,7 @@ serial_free(SerialTransport *self)
 {
     if (self->claimed)
         ioctl(self->io.fd, TIOCNXCL); /* a tty that outlives its closing stays exclusive otherwise */
+    kl_fd_io_unlock(&self->io);
     sp_close(self->port);
     sp_free_port(self->port);
     self->io.fd = -1;

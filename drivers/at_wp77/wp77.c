@@ -118,5 +118,8 @@ const KlDriver kl_wp77_driver = {
     .prove = wp77_prove,
     .erase = wp77_erase,
     .lock = wp77_lock,
+    .rehearse = kl_wp77_rehearse,
+    .boot_status = kl_wp77_boot_status,
+    .boot_reset = kl_wp77_boot_reset,
     .close = kl_wp77_close,
 };

@@ -24,4 +24,8 @@ GPtrArray *kl_wp77_items_parse(const GPtrArray *lines, GError **error);
 /* +KLPROVE: "<base64 of DER signature>", one line. */
 GBytes *kl_wp77_proof_parse(const GPtrArray *lines, GError **error);
 
+/* +KLBOOT: "<key>","<value>" lines: the first boot. Keys and troubles that are not known do no harm. Clear *info after
+ * use. */
+gboolean kl_wp77_boot_parse(const GPtrArray *lines, KlBootInfo *info, GError **error);
+
 G_END_DECLS

@@ -45,6 +45,10 @@ gboolean kl_wp77_ask_modem(KlAtChat *chat, KlWp77Modem *modem, KlOp *op, GError 
 KlUnit *kl_wp77_identify(KlDevice *device, KlOp *op, GError **error);
 gboolean kl_wp77_install(KlDevice *device, const char *item, GBytes *data, KlOp *op, GError **error);
 
+gboolean kl_wp77_rehearse(KlDevice *device, const char *address, const char *broker_sha256, KlOp *op, GError **error);
+gboolean kl_wp77_boot_status(KlDevice *device, KlBootInfo *info, KlOp *op, GError **error);
+gboolean kl_wp77_boot_reset(KlDevice *device, KlOp *op, GError **error);
+
 /* A command with its parameters, each in quotes (NULL-terminated list of const char *): AT+NAME="a","b". NULL with
  * INTERNAL when a parameter is too long for a le_atServer or has a character that can't stand between quotes. Free with
  * g_free. */

@@ -15,7 +15,8 @@ kl_cmd_audit_new_seal(KlCli *cli, char **words, GError **error)
     };
     const char *about = "Gives the station another seal, and notes that in the journal. What the old seal\n"
                         "has signed stays good; its files stay in the audit folder under other names.\n"
-                        "Whoever checks this station's exports needs its new certificate, audit/station.pem.";
+                        "Whoever checks this station's exports needs its new certificate, audit/station.pem.\n"
+                        "Programs that run now sign no more until they start again: restart keyline-activation.";
     if (!kl_cli_parse(cli, "keyline audit new-seal", NULL, about, entries, 0, 0, words, error))
         return -1;
     if (reason == NULL || reason[0] == '\0') {

@@ -17,6 +17,8 @@ static const struct {
     const char *type;
     const char *members; /* separated by spaces */
 } told[] = {
+    {"activation", "message.device message.verdict total message.was message.registered message.version"
+                   " message.connections message.alarm message.detail"},
     {"audit-key", "certificate_sha256 reason"},
     {"act", "who role what subject reason"},
     {"checkpoint", "n reason"},

@@ -34,7 +34,7 @@ typedef struct {
     const KlAwsOperation *operation;
     KlOp *op;
     char *query;
-    char *body; /* or NULL */
+    GBytes *body; /* or NULL */
     KlAwsAnswer *answer;
     char *detail;          /* of the last attempt: what there is to tell */
     gint64 retry_after_us; /* what the last answer asks for */
@@ -43,15 +43,20 @@ typedef struct {
 
 /* --- one attempt --- */
 
-static char *
+static GBytes *
 write_body(const KlAwsCall *call, const KlAwsOperation *operation)
 {
     const KlAwsProtocol *protocol = kl_aws_protocol(operation->service);
+    char *text = NULL;
+    if (call->bytes != NULL)
+        return g_bytes_ref(call->bytes);
     if (protocol->query != NULL)
-        return g_strdup_printf("Action=%s&%s", operation->name, protocol->query);
-    if (call->body != NULL)
-        return json_to_string(call->body, FALSE);
-    return protocol->target != NULL ? g_strdup("{}") : NULL;
+        text = g_strdup_printf("Action=%s&%s", operation->name, protocol->query);
+    else if (call->body != NULL)
+        text = json_to_string(call->body, FALSE);
+    else if (protocol->target != NULL)
+        text = g_strdup("{}");
+    return text != NULL ? g_bytes_new_take(text, strlen(text)) : NULL;
 }
 
 /* The headers that are signed, but for those that signing adds. */
@@ -62,7 +67,7 @@ write_headers(const Calling *calling, const char *target)
     GArray *headers = g_array_new(TRUE, TRUE, sizeof(KlPair));
     KlPair type = {"Content-Type", protocol->content_type};
     KlPair target_pair = {"X-Amz-Target", target};
-    if (calling->body != NULL)
+    if (calling->body != NULL && calling->call->bytes == NULL)
         g_array_append_val(headers, type);
     if (target != NULL)
         g_array_append_val(headers, target_pair);
@@ -71,36 +76,51 @@ write_headers(const Calling *calling, const char *target)
     return headers;
 }
 
+/* What goes along besides what was signed. */
+static void
+append_signature(GArray *headers, const char *host, const KlSigv4Key *key, const KlSigv4Signature *signature)
+{
+    KlPair added[] = {{"Host", host},
+                      {"User-Agent", "Keyline"},
+                      {"X-Amz-Date", signature->amz_date},
+                      {"Authorization", signature->authorization}};
+    KlPair hash = {"X-Amz-Content-SHA256", signature->content_sha256};
+    KlPair token = {"X-Amz-Security-Token", key->session_token != NULL ? kl_secret_peek(key->session_token) : NULL};
+    g_array_append_vals(headers, added, G_N_ELEMENTS(added));
+    if (strcmp(key->service, "s3") == 0)
+        g_array_append_val(headers, hash);
+    if (token.value != NULL)
+        g_array_append_val(headers, token);
+}
+
 static void
 send_signed(const Calling *calling, const KlAwsKeys *keys, KlHttpAnswer *http)
 {
     KlAws *aws = calling->aws;
     const KlAwsProtocol *protocol = kl_aws_protocol(calling->operation->service);
-    const char *origin = kl_aws_config_endpoint(aws->config, calling->operation->service);
+    const char *origin = calling->call->origin != NULL
+                             ? calling->call->origin
+                             : kl_aws_config_endpoint(aws->config, calling->operation->service);
     g_autofree char *target =
         protocol->target != NULL ? g_strdup_printf("%s.%s", protocol->target, calling->operation->name) : NULL;
     g_autoptr(GArray) headers = write_headers(calling, target);
+    gsize body_length = 0;
+    const void *body = calling->body != NULL ? g_bytes_get_data(calling->body, &body_length) : NULL;
     KlSigv4Request request = {
         .method = calling->operation->method,
         .host = kl_origin_host(origin),
         .path = calling->call->path != NULL ? calling->call->path : "/",
         .query = calling->query,
         .headers = &g_array_index(headers, KlPair, 0),
-        .body = calling->body,
-        .body_length = calling->body != NULL ? strlen(calling->body) : 0,
+        .body = body,
+        .body_length = body_length,
     };
     const KlSigv4Key key = {keys->access_key_id, keys->secret_key, keys->session_token,
                             kl_aws_config_region(aws->config), kl_aws_service(calling->operation->service)->name};
     g_auto(KlSigv4Signature) signature = {0};
     kl_sigv4_sign(&request, &key, g_get_real_time() / G_USEC_PER_SEC, &signature);
 
-    KlPair added[] = {{"Host", request.host},
-                      {"User-Agent", "Keyline"},
-                      {"X-Amz-Date", signature.amz_date},
-                      {"Authorization", signature.authorization},
-                      {keys->session_token != NULL ? "X-Amz-Security-Token" : NULL,
-                       keys->session_token != NULL ? kl_secret_peek(keys->session_token) : NULL}};
-    g_array_append_vals(headers, added, keys->session_token != NULL ? 5 : 4);
+    append_signature(headers, request.host, &key, &signature);
     const KlHttpRequest http_request = {
         .method = request.method,
         .origin = origin,
@@ -110,6 +130,7 @@ send_signed(const Calling *calling, const KlAwsKeys *keys, KlHttpAnswer *http)
         .body = request.body,
         .body_length = request.body_length,
         .total_ms = aws->attempt_ms,
+        .answer_max = calling->call->answer_max,
     };
     kl_http_send(aws->http, &http_request, calling->op, http);
 }
@@ -124,6 +145,8 @@ read_saying(const KlAwsAnswer *answer, KlAwsMeaning meaning)
         text = kl_aws_answer_text(answer, "Message");
     if (text == NULL)
         text = kl_aws_answer_text(answer, "ErrorResponse.Error.Message");
+    if (text == NULL)
+        text = kl_aws_answer_text(answer, "Error.Message");
     if (text == NULL || (meaning != KL_AWS_DENIED && meaning != KL_AWS_REFUSED && meaning != KL_AWS_MISSING))
         return NULL;
     g_autofree char *copy = g_utf8_substring(text, 0, MIN(g_utf8_strlen(text, -1), SAID_MAX));
@@ -165,7 +188,8 @@ judge(Calling *calling, const KlHttpAnswer *http, const KlAwsKeys *keys)
             g_strdup_printf("%s: %s", http->fate == KL_HTTP_LOST ? "no answer" : "not sent", http->detail);
         return kl_aws_verdict_of_loss(http->fate, http->cause);
     }
-    KlAwsMeaning meaning = kl_aws_answer_read(answer, http, g_get_real_time() / G_USEC_PER_SEC);
+    KlAwsMeaning meaning = kl_aws_answer_read(answer, http, kl_aws_protocol(calling->operation->service)->bytes,
+                                              g_get_real_time() / G_USEC_PER_SEC);
     calling->detail = describe_answer(answer, meaning);
     const char *after = kl_http_header(http, "Retry-After");
     if (after != NULL)
@@ -294,7 +318,7 @@ kl_aws_call(KlAws *aws, const KlAwsCall *call, KlOp *op, KlAwsAnswer *answer, GE
     gboolean done = run(&calling, error);
     answer->took_us = g_get_monotonic_time() - start_us;
     g_free(calling.query);
-    g_free(calling.body);
+    g_clear_pointer(&calling.body, g_bytes_unref);
     g_free(calling.detail);
     return done;
 }

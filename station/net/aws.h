@@ -25,6 +25,9 @@ typedef struct {
     const KlPair *query;   /* not encoded; NULL for none */
     const KlPair *headers; /* x-amzn-principal, for one; NULL for none */
     JsonNode *body;        /* borrowed; NULL for none */
+    GBytes *bytes;         /* borrowed: a body that is no JSON, or NULL */
+    const char *origin;    /* where to in place of the service's endpoint (see kl_origin_parse()); NULL: there */
+    gsize answer_max;      /* bytes of the answer's body; 0: 4 MiB */
     gboolean safe; /* repeating this one does no harm, whatever its operation says: it carries a token or condition */
 } KlAwsCall;
 

@@ -101,7 +101,7 @@ read_body(KlAwsAnswer *answer, const KlHttpAnswer *http)
     if (length == 0)
         return TRUE;
     const char *type = kl_http_header(http, "Content-Type");
-    gboolean xml = type != NULL && g_str_has_prefix(type, "text/xml");
+    gboolean xml = type != NULL && (g_str_has_prefix(type, "text/xml") || g_str_has_prefix(type, "application/xml"));
     answer->body = xml ? kl_aws_xml_parse(text, length) : kl_json_parse_object(text, length);
     return answer->body != NULL;
 }
@@ -110,7 +110,7 @@ read_body(KlAwsAnswer *answer, const KlHttpAnswer *http)
 static char *
 read_error_name(const KlAwsAnswer *answer, const KlHttpAnswer *http)
 {
-    static const char *const places[] = {"__type", "code", "ErrorResponse.Error.Code"};
+    static const char *const places[] = {"__type", "code", "ErrorResponse.Error.Code", "Error.Code"};
     const char *name = kl_http_header(http, "x-amzn-ErrorType");
     for (guint i = 0; name == NULL && i < G_N_ELEMENTS(places); i++)
         name = kl_aws_answer_text(answer, places[i]);
@@ -173,15 +173,18 @@ meaning_of_error(const KlAwsAnswer *answer, gint64 now)
 }
 
 KlAwsMeaning
-kl_aws_answer_read(KlAwsAnswer *answer, const KlHttpAnswer *http, gint64 now)
+kl_aws_answer_read(KlAwsAnswer *answer, const KlHttpAnswer *http, gboolean bytes, gint64 now)
 {
     answer->status = http->status;
+    gboolean good = answer->status >= 200 && answer->status < 300;
     const char *date = kl_http_header(http, "Date");
     time_t server_time = date != NULL ? curl_getdate(date, NULL) : -1;
     answer->server_time = server_time > 0 ? (gint64)server_time : 0;
-    gboolean readable = read_body(answer, http);
+    if (good && bytes)
+        answer->bytes = g_bytes_new(http->body->data, http->body->len);
+    gboolean readable = answer->bytes != NULL || read_body(answer, http);
     answer->request_id = read_request_id(answer, http);
-    if (answer->status >= 200 && answer->status < 300)
+    if (good)
         return readable ? KL_AWS_DONE : KL_AWS_GARBLED;
     answer->error_name = answer->status >= 400 ? read_error_name(answer, http) : NULL;
     return meaning_of_error(answer, now);
@@ -193,5 +196,6 @@ kl_aws_answer_clear(KlAwsAnswer *answer)
     g_free(answer->error_name);
     g_free(answer->request_id);
     g_clear_pointer(&answer->body, json_node_unref);
+    g_clear_pointer(&answer->bytes, g_bytes_unref);
     *answer = (KlAwsAnswer){0};
 }

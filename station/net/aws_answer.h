@@ -30,14 +30,16 @@ typedef struct {
     char *request_id; /* or NULL */
     JsonNode *body; /* what the answer holds, also of an error; NULL for an empty body or one that is no JSON object (or
                        XML) */
+    GBytes *bytes;  /* what a good answer brings when that is no document (see KlAwsProtocol); else NULL */
     gint64 server_time; /* its Date, seconds since 1970; 0: unknown */
     gint64 took_us;     /* with all attempts and pauses */
     guint attempts;     /* requests sent */
     gboolean doubtful;  /* an attempt before the last may have been obeyed: a conflict may be with ourselves */
 } KlAwsAnswer;
 
-/* Fills in what an HTTP answer (fate ANSWERED) says, and what that means at the time now (seconds since 1970). */
-KlAwsMeaning kl_aws_answer_read(KlAwsAnswer *answer, const KlHttpAnswer *http, gint64 now);
+/* Fills in what an HTTP answer (fate ANSWERED) says, and what that means at the time now (seconds since 1970). bytes: a
+ * good answer is no document. */
+KlAwsMeaning kl_aws_answer_read(KlAwsAnswer *answer, const KlHttpAnswer *http, gboolean bytes, gint64 now);
 
 /* The string at a path of member names ("certificatePem", or "Table.TableStatus"; in XML
  * "GetCallerIdentityResponse.GetCallerIdentityResult.Account"); NULL when there is none. Valid while

@@ -16,13 +16,16 @@ struct KlAwsConfig {
     char *region;
     char *ca_bundle;
     char *endpoints[KL_AWS_SERVICES];
+    gboolean endpoint_is_set[KL_AWS_SERVICES];
 };
 
 static const KlAwsService services[KL_AWS_SERVICES] = {
-    [KL_AWS_IOT] = {"iot", "IOT"},
-    [KL_AWS_DYNAMODB] = {"dynamodb", "DYNAMODB"},
-    [KL_AWS_ACM_PCA] = {"acm-pca", "ACM_PCA"},
-    [KL_AWS_STS] = {"sts", "STS"},
+    [KL_AWS_IOT] = {"iot", "IOT", "iot"},
+    [KL_AWS_IOT_DATA] = {"iotdata", "IOT_DATA_PLANE", "data-ats.iot"},
+    [KL_AWS_DYNAMODB] = {"dynamodb", "DYNAMODB", "dynamodb"},
+    [KL_AWS_ACM_PCA] = {"acm-pca", "ACM_PCA", "acm-pca"},
+    [KL_AWS_S3] = {"s3", "S3", "s3"},
+    [KL_AWS_STS] = {"sts", "STS", "sts"},
 };
 
 const KlAwsService *
@@ -125,7 +128,8 @@ load_endpoints(KlAwsConfig *config, const KlAwsSettings *settings, GError **erro
     const char *suffix = g_str_has_prefix(config->region, "cn-") ? "amazonaws.com.cn" : "amazonaws.com";
     for (guint i = 0; i < KL_AWS_SERVICES; i++) {
         const char *set = configured_endpoint(config, settings, &services[i]);
-        g_autofree char *usual = g_strdup_printf("https://%s.%s.%s", services[i].name, config->region, suffix);
+        g_autofree char *usual = g_strdup_printf("https://%s.%s.%s", services[i].host, config->region, suffix);
+        config->endpoint_is_set[i] = set != NULL;
         config->endpoints[i] = kl_origin_parse(set != NULL ? set : usual, KL_ORIGIN_SERVICE, error);
         if (config->endpoints[i] == NULL) {
             g_prefix_error(error, "AWS, service %s: ", services[i].name);
@@ -172,6 +176,12 @@ const char *
 kl_aws_config_endpoint(const KlAwsConfig *config, KlAwsServiceId service)
 {
     return config->endpoints[service];
+}
+
+gboolean
+kl_aws_config_endpoint_is_set(const KlAwsConfig *config, KlAwsServiceId service)
+{
+    return config->endpoint_is_set[service];
 }
 
 const char *

@@ -13,11 +13,20 @@ typedef struct {
 } KlAwsSettings;
 
 typedef struct {
-    const char *name;   /* the signing name, "iot"; also the word in the endpoint's name */
+    const char *name;   /* the signing name, "iot" */
     const char *env_id; /* as in AWS_ENDPOINT_URL_<ID> and, lower case, in [services] sections */
+    const char *host;   /* what its endpoint's name begins with */
 } KlAwsService;
 
-typedef enum { KL_AWS_IOT, KL_AWS_DYNAMODB, KL_AWS_ACM_PCA, KL_AWS_STS, KL_AWS_SERVICES } KlAwsServiceId;
+typedef enum {
+    KL_AWS_IOT,
+    KL_AWS_IOT_DATA,
+    KL_AWS_DYNAMODB,
+    KL_AWS_ACM_PCA,
+    KL_AWS_S3,
+    KL_AWS_STS,
+    KL_AWS_SERVICES
+} KlAwsServiceId;
 
 /* Static. */
 const KlAwsService *kl_aws_service(KlAwsServiceId id);
@@ -36,6 +45,9 @@ const char *kl_aws_config_region(const KlAwsConfig *config);
 
 /* The origin of a service: "https://iot.eu-central-1.amazonaws.com", or what is configured in its place. */
 const char *kl_aws_config_endpoint(const KlAwsConfig *config, KlAwsServiceId service);
+
+/* TRUE when that is configured, so that it goes before what AWS itself says of the account's endpoints. */
+gboolean kl_aws_config_endpoint_is_set(const KlAwsConfig *config, KlAwsServiceId service);
 
 /* A PEM file, or NULL for the system's CAs. */
 const char *kl_aws_config_ca_bundle(const KlAwsConfig *config);

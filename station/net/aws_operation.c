@@ -8,10 +8,12 @@ static const KlAwsOperation operations[KL_AWS_OPERATIONS] = {
 };
 
 static const KlAwsProtocol protocols[KL_AWS_SERVICES] = {
-    [KL_AWS_IOT] = {"application/json", NULL, NULL},
-    [KL_AWS_DYNAMODB] = {"application/x-amz-json-1.0", "DynamoDB_20120810", NULL},
-    [KL_AWS_ACM_PCA] = {"application/x-amz-json-1.1", "ACMPrivateCA", NULL},
-    [KL_AWS_STS] = {"application/x-www-form-urlencoded; charset=utf-8", NULL, "Version=2011-06-15"},
+    [KL_AWS_IOT] = {"application/json", NULL, NULL, FALSE},
+    [KL_AWS_IOT_DATA] = {"application/json", NULL, NULL, FALSE},
+    [KL_AWS_DYNAMODB] = {"application/x-amz-json-1.0", "DynamoDB_20120810", NULL, FALSE},
+    [KL_AWS_ACM_PCA] = {"application/x-amz-json-1.1", "ACMPrivateCA", NULL, FALSE},
+    [KL_AWS_S3] = {"application/xml", NULL, NULL, TRUE},
+    [KL_AWS_STS] = {"application/x-www-form-urlencoded; charset=utf-8", NULL, "Version=2011-06-15", FALSE},
 };
 
 const KlAwsOperation *

@@ -24,9 +24,10 @@ typedef struct {
 
 /* How a service wants its requests written. */
 typedef struct {
-    const char *content_type; /* of a body */
+    const char *content_type; /* of a body of JSON or a query's */
     const char *target;       /* X-Amz-Target is TARGET.OPERATION; NULL: the operation is told by method and path */
     const char *query;        /* the body of a query-protocol call is Action=OPERATION& and this; else NULL */
+    gboolean bytes;           /* what an answer brings is bytes, and no document */
 } KlAwsProtocol;
 
 /* Static. */

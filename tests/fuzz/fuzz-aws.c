@@ -35,7 +35,7 @@ try_answer(const guint8 *data, gsize size)
     g_byte_array_set_size(http.body, http.body->len - 1);
 
     g_auto(KlAwsAnswer) answer = {0};
-    KlAwsMeaning meaning = kl_aws_answer_read(&answer, &http, 1700000000);
+    KlAwsMeaning meaning = kl_aws_answer_read(&answer, &http, FALSE, 1700000000);
     KlAwsVerdict verdict = kl_aws_verdict_of_answer(meaning);
     g_assert_true(verdict.done == (http.status >= 200 && http.status < 300 && meaning == KL_AWS_DONE));
     g_assert_true(!verdict.done || answer.body != NULL || http.body->len == 0);

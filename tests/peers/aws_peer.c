@@ -56,7 +56,10 @@ remove_folder(const char *folder)
     g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
     for (const char *name; dir && (name = g_dir_read_name(dir));) {
         g_autofree char *path = g_build_filename(folder, name, NULL);
-        g_unlink(path);
+        if (g_file_test(path, G_FILE_TEST_IS_DIR) && !g_file_test(path, G_FILE_TEST_IS_SYMLINK))
+            remove_folder(path);
+        else
+            g_unlink(path);
     }
     g_rmdir(folder);
 }
@@ -83,6 +86,18 @@ const char *
 aws_peer_folder(const AwsPeer *peer)
 {
     return peer->folder;
+}
+
+char *
+aws_peer_pca_arn(const AwsPeer *peer)
+{
+    g_autofree char *path = g_build_filename(aws_peer_folder(peer), "aws.env", NULL);
+    g_autofree char *environment = NULL;
+    g_assert_true(g_file_get_contents(path, &environment, NULL, NULL));
+    const char *start = strstr(environment, "PEER_PCA_ARN='");
+    g_assert_nonnull(start);
+    start += strlen("PEER_PCA_ARN='");
+    return g_strndup(start, strcspn(start, "'"));
 }
 
 char **

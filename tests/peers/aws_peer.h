@@ -21,6 +21,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(AwsPeer, aws_peer_free)
 const char *aws_peer_address(const AwsPeer *peer);
 const char *aws_peer_folder(const AwsPeer *peer);
 
+/* The ARN of its private CA. The caller frees it. */
+char *aws_peer_pca_arn(const AwsPeer *peer);
+
 /* `envp` with all that leads an AWS client to the peer: endpoint, region, credentials. Takes envp, gives the new one.
  */
 char **aws_peer_environ(const AwsPeer *peer, char **envp);

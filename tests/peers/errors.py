@@ -30,6 +30,8 @@ COMMON_STATUS = {
     "InternalFailure": 500,
     "InternalFailureException": 500,
     "InternalServerError": 500,
+    "InvalidRange": 416,
+    "NoSuchBucket": 404,
     "ServiceUnavailable": 503,
     "ServiceUnavailableException": 503,
 }

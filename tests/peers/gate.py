@@ -18,9 +18,10 @@ SIGNING_NAMES = {
     "iotdata": "iot-data",
     "dynamodb": "dynamodb",
     "acm-pca": "acm-pca",
+    "s3": "s3",
     "sts": "sts",
 }
-THROTTLING = {"dynamodb": "ProvisionedThroughputExceededException"}
+THROTTLING = {"dynamodb": "ProvisionedThroughputExceededException", "s3": "SlowDown"}
 STATUS_NAMES = {500: "InternalFailureException", 503: "ServiceUnavailableException"}
 BARE_PAGE = b"<html><body><h1>Service Unavailable</h1></body></html>"
 

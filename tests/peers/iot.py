@@ -12,6 +12,7 @@ from iot_things import Things
 from x509 import Authority
 
 PAGE_DEFAULT, PAGE_MOST = 25, 250
+PAYLOAD_MOST, TOPIC_MOST, SLASHES_MOST = 128 << 10, 256, 7
 ENDPOINTS = {
     "iot:Data-ATS": "{0}-ats.iot.{1}.amazonaws.com",
     "iot:Data": "{0}.iot.{1}.amazonaws.com",
@@ -29,6 +30,7 @@ class Iot(Certificates, CertificateAuthorities, Policies, Things):
     def __init__(self, folder, region, account, clock, settings):
         self.region, self.account, self.clock, self.settings = region, account, clock, settings
         self.lock = threading.RLock()
+        self.data_host = None  # where this peer is, for the setting own_data
         self.certificates, self.cas, self.policies, self.things, self.thing_types = {}, {}, {}, {}, {}
         self.registration_code = uuid.uuid4().hex + uuid.uuid4().hex
         self.authority = Authority(
@@ -54,6 +56,8 @@ class Iot(Certificates, CertificateAuthorities, Policies, Things):
     def DescribeEndpoint(self, endpointType="iot:Data"):
         if endpointType not in ENDPOINTS:
             raise AwsError("InvalidRequestException", f"{endpointType} is not an endpoint type")
+        if endpointType == "iot:Data-ATS" and self.settings["own_data"]:
+            return {"endpointAddress": self.data_host}
         return {"endpointAddress": ENDPOINTS[endpointType].format("a1peer0000000", self.region)}
 
     def dump(self):
@@ -74,6 +78,10 @@ class IotData:
         self.published = []
 
     def Publish(self, topic, payload=b"", **options):
+        if len(payload) > PAYLOAD_MOST or len(topic.encode()) > TOPIC_MOST or topic.count("/") > SLASHES_MOST:
+            raise AwsError("InvalidRequestException", "payload or topic is too long")
+        if set("+#\0") & set(topic) or topic == "":
+            raise AwsError("InvalidRequestException", "not a topic to publish on")
         self.published.append({"topic": topic, "payload": payload.decode("utf-8", "replace"), **options})
         return {}
 

@@ -25,7 +25,14 @@ CLASSES = {
     "C": r"\x00-\x1f\x7f-\x9f",
     "Cntrl": r"\x00-\x1f\x7f-\x9f",
 }
-INVALID = {"rest-json": "InvalidRequestException", "json": "ValidationException", "query": "ValidationError"}
+INVALID = {
+    "rest-json": "InvalidRequestException",
+    "rest-xml": "InvalidRequest",
+    "json": "ValidationException",
+    "query": "ValidationError",
+}
+# Of S3, only these: its other operations are told from them by a query.
+OPERATIONS = {"s3": ("GetObject", "PutObject")}
 INTEGERS = {"integer": 32, "long": 64}
 
 
@@ -183,8 +190,8 @@ class Service:
         self.protocol = self.model.metadata["protocol"]
         self.invalid = INVALID[self.protocol]
         self.routes = (
-            sorted(map(self._route, self.model.operation_names), key=lambda route: -route[0])
-            if self.protocol == "rest-json"
+            sorted(map(self._route, OPERATIONS.get(name, self.model.operation_names)), key=lambda route: -route[0])
+            if self.protocol.startswith("rest-")
             else []
         )
 
@@ -203,9 +210,9 @@ class Service:
     def read(self, request):
         """(operation model, input with decoded members) of a request, or Refused."""
         try:
-            return {"rest-json": self._read_rest, "json": self._read_json, "query": self._read_query}[self.protocol](
-                request
-            )
+            if self.protocol.startswith("rest-"):
+                return self._read_rest(request)
+            return {"json": self._read_json, "query": self._read_query}[self.protocol](request)
         except Mismatch as error:
             raise Refused(self.invalid, str(error)) from None
 
@@ -297,7 +304,11 @@ class Service:
     def check_answer(self, operation, answer):
         """Mismatch unless `answer` is what the operation's model says."""
         shape = operation.output_shape
-        if shape is not None:
+        if self.protocol == "rest-xml":
+            unknown = set(answer) - set(shape.members)
+            if unknown:
+                raise Mismatch(f"answer.{sorted(unknown)[0]}: unknown member")
+        elif shape is not None:
             read_structure(shape, answer, "answer")
         elif answer:
             raise Mismatch("answer: this operation answers nothing")

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import tempfile
 import time
@@ -56,7 +57,10 @@ class Peer:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def control(self, method, name, value=None):
-        with contextlib.closing(http.client.HTTPConnection(self.netloc)) as connection:
+        kind = http.client.HTTPSConnection if self.address.startswith("https:") else http.client.HTTPConnection
+        tls = kind is http.client.HTTPSConnection
+        trust = {"context": ssl.create_default_context(cafile=f"{self.folder}/tls.pem")} if tls else {}
+        with contextlib.closing(kind(self.netloc, **trust)) as connection:
             connection.request(method, f"/__peer/{name}", None if value is None else json.dumps(value))
             answer = connection.getresponse()
             parsed = json.loads(answer.read())
@@ -77,12 +81,13 @@ def peer():
 
 
 @functools.lru_cache(maxsize=None)
-def client(service, credentials=sigv4.USER, address=None, **options):
+def client(service, credentials=sigv4.USER, address=None, verify=None, **options):
     session = botocore.session.Session()
     return session.create_client(
         service,
         REGION,
         endpoint_url=address or peer().address,
+        verify=verify,
         aws_access_key_id=credentials.access_key,
         aws_secret_access_key=credentials.secret_key,
         aws_session_token=credentials.token,

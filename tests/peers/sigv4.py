@@ -7,7 +7,7 @@ import hmac
 import re
 import time
 
-from botocore.auth import SigV4Auth
+from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials
@@ -33,6 +33,11 @@ class Verifier(SigV4Auth):
     def __init__(self, credentials, service, region, names):
         super().__init__(credentials, service, region)
         self.names = names
+
+    def _normalize_url_path(self, path):
+        """S3's keys are what they are: nothing of their path is put right, or encoded again."""
+        rules = S3SigV4Auth if self._service_name == "s3" else SigV4Auth
+        return rules._normalize_url_path(self, path)
 
     def headers_to_sign(self, request):
         chosen = HTTPHeaders()
@@ -103,6 +108,8 @@ def verify(request, parts, region, now):
     check_time(seconds, stamp, parts["date"], now)
     check_headers(request, names)
     claimed = request.headers.get("X-Amz-Content-SHA256")
+    if claimed is None and parts["service"] == "s3":
+        raise Refused("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
     if claimed is not None and claimed != hashlib.sha256(request.body).hexdigest():
         raise Refused("InvalidSignatureException", "X-Amz-Content-SHA256 is not the hash of this body")
     expected = signature(request, parts, credentials, names, stamp)

@@ -69,7 +69,7 @@ class Signatures(rig.PeerCase):
         self.answer("InvalidSignatureException", 403, sign("GET", ENDPOINT, region="us-west-2"))
 
     def test_wrong_service(self):
-        self.answer("InvalidSignatureException", 403, sign("GET", ENDPOINT, service="s3"))
+        self.answer("InvalidSignatureException", 403, sign("GET", ENDPOINT, service="kinesis"))
 
     def test_other_host(self):
         self.answer("UnknownOperationException", 404, sign("GET", ENDPOINT, host="iot.us-west-2.amazonaws.com"))

@@ -25,6 +25,22 @@ QUERY_NAMES = {
 }
 
 
+# And what S3 calls them: (name, status).
+S3_NAMES = {
+    "InvalidSignatureException": ("SignatureDoesNotMatch", 403),
+    "UnrecognizedClientException": ("InvalidAccessKeyId", 403),
+    "MissingAuthenticationTokenException": ("AccessDenied", 403),
+    "IncompleteSignatureException": ("AuthorizationHeaderMalformed", 400),
+    "AccessDeniedException": ("AccessDenied", 403),
+    "InternalFailureException": ("InternalError", 500),
+    "ServiceUnavailableException": ("ServiceUnavailable", 503),
+    "SlowDown": ("SlowDown", 503),
+    "NoSuchKey": ("NoSuchKey", 404),
+}
+# Where S3 says what of an answer.
+S3_HEADERS = {"ContentRange": "Content-Range", "ContentType": "Content-Type", "ETag": "ETag"}
+
+
 @dataclasses.dataclass
 class Request:
     method: str
@@ -64,6 +80,10 @@ def error_answer(service, operation, error, status=None):
     """What a service answers for an error; without a service, what the front door answers."""
     protocol = service.protocol if service else "rest-json"
     status = status or error_status(protocol, operation, error.name)
+    if protocol == "rest-xml":
+        name, status = S3_NAMES.get(error.name, (error.name, status))
+        text = f"<Error><Code>{name}</Code><Message>{escape(error.message)}</Message></Error>"
+        return Answer(status, b'<?xml version="1.0"?>' + text.encode(), {"Content-Type": "application/xml"})
     if protocol == "query":
         side, name = "Sender" if status < 500 else "Receiver", QUERY_NAMES.get(error.name, error.name)
         text = (
@@ -102,6 +122,9 @@ def result_answer(service, operation, value):
             f"</{name}Response>"
         )
         return Answer(200, text.encode(), {"Content-Type": "text/xml"})
+    if service.protocol == "rest-xml":
+        headers = {header: str(value[name]) for name, header in S3_HEADERS.items() if name in value}
+        return Answer(206 if "ContentRange" in value else 200, value.get("Body", b""), headers)
     if operation.output_shape is None:
         return Answer(200, b"")
     if service.protocol == "json":

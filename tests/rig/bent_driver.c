@@ -116,6 +116,10 @@ BENT_FLAG(generate_key, (KlDevice * device, const char *slot, KlKeyInfo *info, K
           op, error)
 BENT_FLAG(install, (KlDevice * device, const char *item, GBytes *data, KlOp *op, GError **error), item, data, op, error)
 BENT_FLAG(erase, (KlDevice * device, const char *slot, KlOp *op, GError **error), slot, op, error)
+BENT_FLAG(rehearse, (KlDevice * device, const char *address, const char *sha256, KlOp *op, GError **error), address,
+          sha256, op, error)
+BENT_FLAG(boot_status, (KlDevice * device, KlBootInfo *info, KlOp *op, GError **error), info, op, error)
+BENT_FLAG(boot_reset, (KlDevice * device, KlOp *op, GError **error), op, error)
 
 static KlUnit *
 bent_identify(KlDevice *device, KlOp *op, GError **error)
@@ -157,6 +161,9 @@ kl_bent_driver(const KlDriver *driver, KlBentDriver *bent)
         .prove = bent_prove,
         .erase = bent_erase,
         .lock = bent_lock,
+        .rehearse = bent_rehearse,
+        .boot_status = bent_boot_status,
+        .boot_reset = bent_boot_reset,
         .close = bent_close,
     };
     real = driver;

@@ -25,7 +25,21 @@
     X(NOT_STAGED, 529, "nothing is staged for the item")                                                               \
     X(SLOTS_FULL, 530, "there are too many slots")                                                                     \
     X(IDENTITY, 531, "the module does not say who it is")                                                              \
-    X(NO_ITEM, 532, "the item is not stored")
+    X(NO_ITEM, 532, "the item is not stored")                                                                          \
+    X(BOOT_BEGUN, 533, "the first boot has begun: it has to be reset first")                                           \
+    X(BOOT_INCOMPLETE, 534, "the unit misses its certificate, key, endpoint or trust")                                 \
+    X(MESSAGE_TOO_BIG, 535, "a message is too big")                                                                    \
+    X(MESSAGE_FORM, 536, "a message is not of the form that it should have")                                           \
+    X(MESSAGE_FOREIGN, 537, "a message is retained, or is on a topic of somebody else")                                \
+    X(PARAMETERS_TOPIC, 538, "the parameters have no topic to publish on")                                             \
+    X(PARAMETERS_KEY, 539, "the parameters' software_key is not a P-256 key")                                          \
+    X(SOFTWARE_SIZE, 540, "the software has another size")                                                             \
+    X(SOFTWARE_HASH, 541, "the software has another hash")                                                             \
+    X(SOFTWARE_SIGNATURE, 542, "the software's signature is wrong")                                                    \
+    X(SOFTWARE_OLD, 543, "the software is older than what the unit runs")                                              \
+    X(NOT_APPLIED, 544, "the software could not be applied")                                                           \
+    X(NO_LINK, 545, "the connection could not be made, or was lost")                                                   \
+    X(NO_REPLY, 546, "no answer came in time")
 
 enum {
 #define KL_AGENT_E_DEFINE(name, number, text) KL_AGENT_E_##name = number,

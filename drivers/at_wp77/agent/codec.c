@@ -49,9 +49,8 @@ decode_group(const char *text, size_t pad, uint8_t out[3])
 }
 
 bool
-kl_base64_decode(const char *text, uint8_t *out, size_t cap, size_t *len)
+kl_base64_decode_chars(const char *text, size_t chars, uint8_t *out, size_t cap, size_t *len)
 {
-    size_t chars = strlen(text);
     if (chars % 4 != 0)
         return false;
     size_t pad = 0;
@@ -71,6 +70,12 @@ kl_base64_decode(const char *text, uint8_t *out, size_t cap, size_t *len)
     }
     *len = total;
     return true;
+}
+
+bool
+kl_base64_decode(const char *text, uint8_t *out, size_t cap, size_t *len)
+{
+    return kl_base64_decode_chars(text, strlen(text), out, cap, len);
 }
 
 void

@@ -15,6 +15,9 @@ void kl_base64_encode(const uint8_t *bytes, size_t len, char *out);
  * when it would not fit into cap bytes. */
 bool kl_base64_decode(const char *text, uint8_t *out, size_t cap, size_t *len);
 
+/* The same for characters that no NUL ends. */
+bool kl_base64_decode_chars(const char *text, size_t chars, uint8_t *out, size_t cap, size_t *len);
+
 /* Writes 2 * len lower-case digits and a NUL. */
 void kl_hex_encode(const uint8_t *bytes, size_t len, char *out);
 

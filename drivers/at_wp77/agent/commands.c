@@ -1,6 +1,7 @@
 #include "commands.h"
 
 #include "codec.h"
+#include "commands_boot.h"
 #include "items.h"
 #include "pkcs10.h"
 #include "sign.h"
@@ -16,6 +17,8 @@
 struct KlAgent {
     const KlAgentOps *ops;
     void *data;
+    const KlAgentBootControl *boot; /* NULL: it has no first boot */
+    void *boot_data;
     KlItems items;
 };
 
@@ -43,6 +46,13 @@ kl_agent_new(const KlAgentOps *ops, void *ops_data)
         agent->data = ops_data;
     }
     return agent;
+}
+
+void
+kl_agent_set_boot(KlAgent *agent, const KlAgentBootControl *boot, void *boot_data)
+{
+    agent->boot = boot;
+    agent->boot_data = boot_data;
 }
 
 void
@@ -90,16 +100,10 @@ is_slot_name(const char *text)
     return is_word(text, KL_AGENT_SLOT_MAX, "-_");
 }
 
-/* Values come from the modem: what could break a quoted string becomes '?'. */
 static void
 answer_info(const Call *call, const char *key, const char *value)
 {
-    char safe[200];
-    size_t n = 0;
-    for (; value[n] != '\0' && n + 1 < sizeof safe; n++)
-        safe[n] = (value[n] < 0x20 || value[n] > 0x7e || value[n] == '"') ? '?' : value[n];
-    safe[n] = '\0';
-    answer(call, "+KLINFO: \"%s\",\"%s\"", key, safe);
+    kl_agent_answer_pair(call->out, call->out_data, "KLINFO", key, value);
 }
 
 static int
@@ -123,6 +127,8 @@ run_info(const Call *call)
     answer_info(call, "model", identity.model);
     answer_info(call, "firmware", identity.firmware);
     answer_info(call, "boot", boot);
+    if (call->agent->boot != NULL)
+        answer_info(call, "first-boot", "1");
     return 0;
 }
 
@@ -325,8 +331,10 @@ run_delete(const Call *call)
     error = any_locked(agent, &keep_items);
     if (error == 0 && !keep_items) {
         kl_items_forget(&agent->items);
-        error = kl_items_remove(agent->ops, agent->data);
+        error = agent->boot != NULL ? agent->boot->reset(agent->boot_data) : 0;
     }
+    if (error == 0 && !keep_items)
+        error = kl_items_remove(agent->ops, agent->data);
     return error != 0 ? error : agent->ops->key_delete(agent->data, slot);
 }
 
@@ -347,19 +355,49 @@ run_lock(const Call *call)
     return error;
 }
 
+static KlAgentBootCall
+boot_call(const Call *call)
+{
+    const KlAgent *agent = call->agent;
+    return (KlAgentBootCall){agent->boot, agent->boot_data, call->parameters, call->out, call->out_data};
+}
+
+static int
+run_boot(const Call *call)
+{
+    const KlAgentBootCall boot = boot_call(call);
+    return kl_agent_boot_command(&boot);
+}
+
+static int
+run_boot_rehearse(const Call *call)
+{
+    const KlAgentBootCall boot = boot_call(call);
+    return kl_agent_boot_rehearse_command(&boot);
+}
+
+static int
+run_boot_status(const Call *call)
+{
+    const KlAgentBootCall boot = boot_call(call);
+    return kl_agent_boot_status_command(&boot);
+}
+
 static const Command commands[] = {
     {"KLINFO", KL_AGENT_READ, 0, run_info},        {"KLKEY", KL_AGENT_PARAMETERS, 2, run_key_create},
     {"KLKEY", KL_AGENT_READ, 0, run_key_list},     {"KLCSR", KL_AGENT_PARAMETERS, 2, run_csr},
     {"KLPUT", KL_AGENT_PARAMETERS, 3, run_put},    {"KLCOMMIT", KL_AGENT_PARAMETERS, 3, run_commit},
     {"KLITEM", KL_AGENT_READ, 0, run_item_list},   {"KLPROVE", KL_AGENT_PARAMETERS, 2, run_prove},
     {"KLDEL", KL_AGENT_PARAMETERS, 1, run_delete}, {"KLLOCK", KL_AGENT_PARAMETERS, 1, run_lock},
+    {"KLBOOT", KL_AGENT_PARAMETERS, 1, run_boot},  {"KLBOOT", KL_AGENT_PARAMETERS, 3, run_boot_rehearse},
+    {"KLBOOT", KL_AGENT_READ, 0, run_boot_status},
 };
 
 const char *const *
 kl_agent_command_names(size_t *n)
 {
-    static const char *const names[] = {"KLINFO", "KLKEY",   "KLCSR", "KLPUT", "KLCOMMIT",
-                                        "KLITEM", "KLPROVE", "KLDEL", "KLLOCK"};
+    static const char *const names[] = {"KLINFO", "KLKEY",   "KLCSR", "KLPUT",  "KLCOMMIT",
+                                        "KLITEM", "KLPROVE", "KLDEL", "KLLOCK", "KLBOOT"};
     *n = sizeof names / sizeof names[0];
     return names;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "agent_errors.h"
+#include "boot_status.h"
 #include "lex.h"
 
 #include <stdbool.h>
@@ -93,6 +94,18 @@ KlAgent *kl_agent_new(const KlAgentOps *ops, void *ops_data);
 
 /* Frees the agent; what was staged is gone, as after a power cut. */
 void kl_agent_free(KlAgent *agent);
+
+/* The unit's first boot (activation.h), as commands and the machine's owner share it: any thread may call these. Each
+ * returns 0 or a KL_AGENT_E_* number. */
+typedef struct {
+    int (*start)(void *data);
+    int (*rehearse)(void *data, const char *address, const uint8_t broker_sha256[KL_AGENT_HASH_SIZE]);
+    int (*reset)(void *data);
+    void (*status)(void *data, KlAgentBootStatus *status);
+} KlAgentBootControl;
+
+/* Gives the agent its first boot, which is borrowed and outlives it. An agent without one does not know KLBOOT. */
+void kl_agent_set_boot(KlAgent *agent, const KlAgentBootControl *boot, void *boot_data);
 
 /* The names of all commands ("KLINFO", ...), each once. Static. */
 const char *const *kl_agent_command_names(size_t *n);

@@ -8,6 +8,7 @@ static const struct {
 } known_items[KL_AGENT_ITEMS] = {
     {"certificate", KL_AGENT_ITEM_MAX},
     {"chain", KL_AGENT_ITEM_MAX},
+    {"trust", KL_AGENT_ITEM_MAX},
     {"endpoint", 256},
     {"parameters", 2048},
 };

@@ -4,7 +4,7 @@
 
 #include "commands.h"
 
-#define KL_AGENT_ITEMS 4
+#define KL_AGENT_ITEMS 5
 
 typedef struct {
     bool begun;

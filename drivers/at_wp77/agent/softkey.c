@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <string.h>
@@ -117,6 +118,22 @@ kl_softkey_sign(const uint8_t *der, size_t len, const uint8_t digest[32], uint8_
     bool ok = read_point(key, point) && sign(context, digest, raw);
     EVP_PKEY_CTX_free(context);
     EVP_PKEY_free(key);
+    return ok;
+}
+
+bool
+kl_softkey_verify(const uint8_t spki[KL_P256_SPKI_SIZE], const uint8_t digest[32], const uint8_t *signature, size_t len)
+{
+    const uint8_t *at = spki;
+    uint8_t point[KL_P256_POINT_SIZE];
+    EVP_PKEY *key = d2i_PUBKEY(NULL, &at, KL_P256_SPKI_SIZE);
+    EVP_PKEY_CTX *context = key != NULL && read_point(key, point) ? EVP_PKEY_CTX_new(key, NULL) : NULL;
+    bool ok = context != NULL && EVP_PKEY_verify_init(context) > 0 &&
+              EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) > 0 &&
+              EVP_PKEY_verify(context, signature, len, digest, 32) == 1;
+    EVP_PKEY_CTX_free(context);
+    EVP_PKEY_free(key);
+    ERR_clear_error();
     return ok;
 }
 

@@ -18,6 +18,9 @@ bool kl_softkey_public(const uint8_t *der, size_t len, uint8_t point[65]);
 /* ECDSA over a SHA-256 digest; raw is r || s. FALSE when der is not a P-256 key or random numbers fail. */
 bool kl_softkey_sign(const uint8_t *der, size_t len, const uint8_t digest[32], uint8_t raw[64]);
 
+/* Whether the DER signature over a SHA-256 digest is that of a P-256 key, given as its SubjectPublicKeyInfo (DER). */
+bool kl_softkey_verify(const uint8_t spki[91], const uint8_t digest[32], const uint8_t *signature, size_t len);
+
 bool kl_softkey_sha256(const uint8_t *bytes, size_t len, uint8_t digest[32]);
 
 /* Overwrites a key's bytes in a way that the compiler keeps. */

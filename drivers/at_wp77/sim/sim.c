@@ -17,6 +17,8 @@ typedef struct {
     char *modem_link; /* NULL when there is one port only */
     char *place;      /* on the bus, or NULL */
     char *unit_dir;   /* of the unit that is in the slot now */
+    guint index;      /* its number */
+    GArray *faults;   /* its KlSimFault */
     KlSimUnit *unit;  /* NULL while the slot is empty */
 } Slot;
 
@@ -38,6 +40,7 @@ slot_free(gpointer data)
     g_free(slot->modem_link);
     g_free(slot->place);
     g_free(slot->unit_dir);
+    g_clear_pointer(&slot->faults, g_array_unref);
     g_free(slot);
 }
 
@@ -46,6 +49,15 @@ find_slot(const KlSim *sim, guint slot)
 {
     g_return_val_if_fail(slot >= 1 && slot <= sim->slots->len, NULL);
     return sim->slots->pdata[slot - 1];
+}
+
+static gboolean
+connect_to_valid(const char *const *list)
+{
+    for (; list != NULL && *list != NULL; list++)
+        if (!kl_host_boot_connect_to_valid(*list))
+            return FALSE;
+    return TRUE;
 }
 
 static gboolean
@@ -63,6 +75,8 @@ check_options(const KlSimOptions *options, GError **error)
         wrong = "a time is longer than " G_STRINGIFY(KEY_MS_MAX) " milliseconds";
     else if (keystore != NULL && strcmp(keystore, "iks") != 0 && strcmp(keystore, "software") != 0)
         wrong = "the keystore must be iks or software";
+    else if (!connect_to_valid(options->connect_to))
+        wrong = "where an endpoint is must be HOST:PORT=ADDRESS:PORT";
     else if (options->bus != NULL &&
              (options->places == NULL || g_strv_length((char **)options->places) < options->units))
         wrong = "every unit needs a place on the bus";
@@ -95,6 +109,7 @@ fill_in(KlSimOptions *options, const KlSimOptions *given)
     options->firmware = copy_or(given->firmware, KL_SIM_FIRMWARE);
     options->keystore = copy_or(given->keystore, "iks");
     options->key_slot = copy_or(given->key_slot, KL_SIM_KEY_SLOT);
+    options->connect_to = (const char *const *)g_strdupv((char **)given->connect_to);
 }
 
 /* One array of KlSimFault for each slot. */
@@ -111,17 +126,32 @@ parse_faults(const KlSimOptions *options, GError **error)
 }
 
 static gboolean
-put_unit(KlSim *sim, Slot *slot, guint index, const GArray *faults, GError **error)
+power_on(KlSim *sim, Slot *slot, gboolean in_field, GError **error)
 {
     const KlSimUnitPlan plan = {
-        .module =
-            {.options = &sim->options, .index = index, .folder = slot->unit_dir, .pool = sim->pool, .faults = faults},
+        .module = {.options = &sim->options,
+                   .index = slot->index,
+                   .folder = slot->unit_dir,
+                   .pool = sim->pool,
+                   .faults = slot->faults,
+                   .in_field = in_field},
         .agent_link = slot->agent_link,
         .modem_link = slot->modem_link,
         .place = slot->place,
     };
     slot->unit = kl_sim_unit_start(&plan, error);
     return slot->unit != NULL;
+}
+
+/* Takes a reference to the faults. */
+static gboolean
+put_unit(KlSim *sim, Slot *slot, guint index, GArray *faults, GError **error)
+{
+    g_array_ref(faults);
+    g_clear_pointer(&slot->faults, g_array_unref);
+    slot->faults = faults;
+    slot->index = index;
+    return power_on(sim, slot, sim->options.in_field, error);
 }
 
 static char *
@@ -177,6 +207,7 @@ kl_sim_stop(KlSim *sim)
     g_free((char *)sim->options.firmware);
     g_free((char *)sim->options.keystore);
     g_free((char *)sim->options.key_slot);
+    g_strfreev((char **)sim->options.connect_to);
     g_free(sim->pool);
     g_free(sim->dir);
     if (sim->lock >= 0)
@@ -252,6 +283,34 @@ kl_sim_replace(KlSim *sim, guint number, guint index, const char *const *faults,
     g_free(slot->unit_dir);
     slot->unit_dir = unit_dir(sim, index);
     return wipe_unit(sim, slot, index, error) && put_unit(sim, slot, index, list, error);
+}
+
+gboolean
+kl_sim_power_on_in_field(KlSim *sim, guint number, GError **error)
+{
+    g_return_val_if_fail(number >= 1 && number <= sim->slots->len, FALSE);
+    Slot *slot = sim->slots->pdata[number - 1];
+    g_clear_pointer(&slot->unit, kl_sim_unit_stop);
+    return power_on(sim, slot, TRUE, error);
+}
+
+gboolean
+kl_sim_clone(KlSim *sim, guint number, guint original, GError **error)
+{
+    g_return_val_if_fail(number >= 1 && number <= sim->slots->len && original >= 1 && original <= sim->slots->len &&
+                             number != original,
+                         FALSE);
+    Slot *slot = sim->slots->pdata[number - 1];
+    const Slot *from = sim->slots->pdata[original - 1];
+    g_clear_pointer(&slot->unit, kl_sim_unit_stop);
+    g_free(slot->unit_dir);
+    slot->unit_dir = g_strdup_printf("%s/clone-%02u", sim->dir, number);
+    if (!kl_sim_folder_copy(from->unit_dir, slot->unit_dir, error))
+        return FALSE;
+    g_clear_pointer(&slot->faults, g_array_unref);
+    slot->faults = g_array_ref(from->faults);
+    slot->index = from->index;
+    return power_on(sim, slot, TRUE, error);
 }
 
 void

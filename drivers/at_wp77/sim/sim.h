@@ -34,6 +34,11 @@ typedef struct {
     KlSimBus *bus;             /* units are devices on this bus, which outlives the line; none: bare ptys */
     const char *const *places; /* with a bus: the port path of each slot. Required */
     KlSimBusKind kind;         /* with a bus: what they show as, all on one port; KL_SIM_MODULE */
+    gboolean in_field;         /* units that have been provisioned begin their first boot when they get power */
+    const char *const *connect_to; /* "HOST:PORT=ADDRESS:PORT", ended by NULL: where an endpoint is in truth; nowhere */
+    guint answer_ms;               /* how long a first boot waits for an answer; 10 s */
+    guint retry_ms;                /* ... and at most before its first new try; 1 s */
+    guint telemetry_ms;            /* ... and between two messages of its telemetry; 60 s */
 } KlSimOptions;
 
 typedef struct KlSim KlSim;
@@ -70,6 +75,14 @@ gboolean kl_sim_replace(KlSim *sim, guint slot, guint index, const char *const *
 
 /* Takes the unit out of the slot. The questions about the slot may be asked again when another one is in. */
 void kl_sim_unplug(KlSim *sim, guint slot);
+
+/* Takes the slot's unit off its power and gives it power again in the field: its first boot begins, if it has been
+ * provisioned. A G_IO_ERROR leaves the slot empty. */
+gboolean kl_sim_power_on_in_field(KlSim *sim, guint slot, GError **error);
+
+/* Puts a copy of another slot's unit into the slot, in the field: its key, its items and its identity, but not how far
+ * its first boot has come. */
+gboolean kl_sim_clone(KlSim *sim, guint slot, guint original, GError **error);
 
 /* Writes the slots as a key file for the station to include: [slot 01] with agent= and modem=. Atomic. */
 gboolean kl_sim_write_line(const KlSim *sim, const char *path, GError **error);

@@ -12,8 +12,8 @@
 #define WRITE_COMMANDS "KLKEY KLDEL KLCOMMIT KLLOCK"
 #define INSTALL_SPREAD 8
 
-static const char *const step_names[KL_SIM_STEPS] = {"connect", "identify", "precheck", "key", "csr",
-                                                     "issue",   "install",  "verify",   "lock"};
+static const char *const step_names[KL_SIM_STEPS] = {"connect", "identify", "precheck", "key",  "csr",
+                                                     "issue",   "install",  "verify",   "lock", "rehearse"};
 
 static const KlSimFaultKind kinds[KL_SIM_FAULTS] = {
     [KL_SIM_FAULT_NO_ANSWER] = {"no-answer", "the command is lost: no answer, no effect", WIRE_STEPS, BIT(CONNECT)},
@@ -60,6 +60,18 @@ static const KlSimFaultKind kinds[KL_SIM_FAULTS] = {
                                BIT(CONNECT), NULL, TRUE},
     [KL_SIM_FAULT_SOFTWARE_KEYSTORE] = {"software-keystore", "keys are kept in software", BIT(IDENTIFY), BIT(IDENTIFY),
                                         NULL, TRUE},
+    [KL_SIM_FAULT_BOOT_OTHER_ENDPOINT] = {"boot-other-endpoint", "its first boot looks for another endpoint",
+                                          BIT(REHEARSE), BIT(REHEARSE), NULL, TRUE},
+    [KL_SIM_FAULT_BOOT_OTHER_TRUST] = {"boot-other-trust", "its first boot trusts only its own certificate",
+                                       BIT(REHEARSE), BIT(REHEARSE), NULL, TRUE},
+    [KL_SIM_FAULT_BOOT_OLD_CLOCK] = {"boot-old-clock", "its clock is ten years behind", BIT(REHEARSE), BIT(REHEARSE),
+                                     NULL, TRUE},
+    [KL_SIM_FAULT_BOOT_DEAF] = {"boot-deaf", "its first boot never hears of its parameters", BIT(REHEARSE),
+                                BIT(REHEARSE), NULL, TRUE},
+    [KL_SIM_FAULT_BOOT_STORE_FULL] = {"boot-store-full", "in the field, its parameters can't be stored", BIT(REHEARSE),
+                                      BIT(REHEARSE), NULL, TRUE},
+    [KL_SIM_FAULT_BOOT_UNKNOWN] = {"boot-unknown", "an older agent, which knows no first boot", BIT(REHEARSE),
+                                   BIT(REHEARSE), NULL, TRUE},
 };
 
 struct KlSimFaults {

@@ -93,3 +93,35 @@ kl_sim_folder_wipe(const char *unit_dir, GError **error)
     }
     return TRUE;
 }
+
+static gboolean
+copy_file(const char *from, const char *to, const char *name, GError **error)
+{
+    g_autofree char *source = g_build_filename(from, name, NULL);
+    g_autofree char *target = g_build_filename(to, name, NULL);
+    g_autofree char *bytes = NULL;
+    gsize len = 0;
+    return g_file_get_contents(source, &bytes, &len, error) &&
+           g_file_set_contents_full(target, bytes, (gssize)len, G_FILE_SET_CONTENTS_NONE, 0600, error);
+}
+
+gboolean
+kl_sim_folder_copy(const char *from, const char *to, GError **error)
+{
+    static const char *const prefixes[] = {"key-", "lock-", "item-"};
+    if (g_mkdir_with_parents(to, 0700) != 0) {
+        io_failed(error, "can't make the folder", to);
+        return FALSE;
+    }
+    g_autoptr(GDir) entries = kl_sim_folder_wipe(to, error) ? g_dir_open(from, 0, error) : NULL;
+    if (entries == NULL)
+        return FALSE;
+    for (const char *name = g_dir_read_name(entries); name != NULL; name = g_dir_read_name(entries)) {
+        gboolean wanted = FALSE;
+        for (gsize i = 0; i < G_N_ELEMENTS(prefixes); i++)
+            wanted = wanted || g_str_has_prefix(name, prefixes[i]);
+        if (wanted && !g_str_has_prefix(name, "item-boot") && !copy_file(from, to, name, error))
+            return FALSE;
+    }
+    return TRUE;
+}

@@ -14,4 +14,7 @@ int kl_sim_folder_open(const char *dir, guint64 seed, char **path, GError **erro
 /* Removes a unit's state; a unit that is not there is no error. FALSE with a G_IO_ERROR. */
 gboolean kl_sim_folder_wipe(const char *unit_dir, GError **error);
 
+/* Makes a unit's folder a copy of another's: keys, locks and items, but nothing of its first boot. */
+gboolean kl_sim_folder_copy(const char *from, const char *to, GError **error);
+
 G_END_DECLS

@@ -37,6 +37,11 @@ typedef struct {
     char *hub;
     char *hub_power;
     char *show_as;
+    gboolean field;
+    char **connect_to;
+    int answer_ms;
+    int retry_ms;
+    int telemetry_ms;
     char **command;
 } Arguments;
 
@@ -56,6 +61,7 @@ arguments_clear(Arguments *arguments)
     g_free(arguments->hub);
     g_free(arguments->hub_power);
     g_free(arguments->show_as);
+    g_strfreev(arguments->connect_to);
     g_strfreev(arguments->command);
 }
 
@@ -84,7 +90,16 @@ parse_arguments(Arguments *arguments, int *argc, char ***argv, GError **error)
         {"key-slot", 0, 0, G_OPTION_ARG_STRING, &arguments->key_slot, "Key slot of used and locked units (keyline)",
          "NAME"},
         {"control", 0, 0, G_OPTION_ARG_NONE, &arguments->control,
-         "Take \"unplug SLOT\", \"plug SLOT [FAULT ...]\" from stdin", NULL},
+         "Take \"unplug SLOT\", \"plug SLOT [FAULT ...]\", \"field SLOT\", \"clone SLOT ORIGINAL\" from stdin", NULL},
+        {"field", 0, 0, G_OPTION_ARG_NONE, &arguments->field, "Provisioned units begin their first boot at once", NULL},
+        {"connect-to", 0, 0, G_OPTION_ARG_STRING_ARRAY, &arguments->connect_to,
+         "Where a first boot finds an endpoint; may be repeated", "HOST:PORT=ADDRESS:PORT"},
+        {"answer-ms", 0, 0, G_OPTION_ARG_INT, &arguments->answer_ms,
+         "How long a first boot waits for an answer (10000)", "MS"},
+        {"retry-ms", 0, 0, G_OPTION_ARG_INT, &arguments->retry_ms, "Its longest wait before its second try (1000)",
+         "MS"},
+        {"telemetry-ms", 0, 0, G_OPTION_ARG_INT, &arguments->telemetry_ms,
+         "Time between two telemetry messages (60000)", "MS"},
         {"hub", 0, 0, G_OPTION_ARG_STRING, &arguments->hub, "Units on a USB bus of hubs on a hub, for COMMAND only",
          "ROWSxCOLUMNS"},
         {"hub-power", 0, 0, G_OPTION_ARG_STRING, &arguments->hub_power,
@@ -163,6 +178,11 @@ read_options(const Arguments *arguments, KlSimOptions *options, GError **error)
         .firmware = arguments->firmware,
         .keystore = arguments->keystore,
         .key_slot = arguments->key_slot,
+        .in_field = arguments->field,
+        .connect_to = (const char *const *)arguments->connect_to,
+        .answer_ms = (guint)arguments->answer_ms,
+        .retry_ms = (guint)arguments->retry_ms,
+        .telemetry_ms = (guint)arguments->telemetry_ms,
     };
     if (arguments->dir == NULL) {
         g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "--dir DIR is needed");

@@ -32,7 +32,27 @@ static void
 stop_agent(KlSimModule *module)
 {
     g_clear_pointer(&module->agent, kl_agent_free);
+    g_clear_pointer(&module->boot, kl_sim_boot_stop);
     g_clear_pointer(&module->store, kl_host_store_free);
+}
+
+static gboolean
+start_boot(KlSimModule *module, GError **error)
+{
+    const KlSimBootPlan plan = {
+        .options = module->plan.options,
+        .store = module->store,
+        .in_field = module->plan.in_field,
+        .other_endpoint = is_made(module, KL_SIM_FAULT_BOOT_OTHER_ENDPOINT),
+        .other_trust = is_made(module, KL_SIM_FAULT_BOOT_OTHER_TRUST),
+        .old_clock = is_made(module, KL_SIM_FAULT_BOOT_OLD_CLOCK),
+        .deaf = is_made(module, KL_SIM_FAULT_BOOT_DEAF),
+        .store_full = is_made(module, KL_SIM_FAULT_BOOT_STORE_FULL),
+    };
+    module->boot = kl_sim_boot_start(&plan, error);
+    if (module->boot != NULL)
+        kl_sim_boot_join(module->boot, module->agent);
+    return module->boot != NULL;
 }
 
 static gboolean
@@ -58,7 +78,7 @@ start_agent(KlSimModule *module, GError **error)
         .owns_key = !duplicate,
     };
     module->agent = kl_agent_new(&kl_sim_ops, &module->ops);
-    return TRUE;
+    return is_made(module, KL_SIM_FAULT_BOOT_UNKNOWN) || start_boot(module, error);
 }
 
 /* A key that somebody made before the unit came to this line. */

@@ -4,6 +4,7 @@
 
 #include "drivers/at_wp77/agent/host/host_line.h"
 #include "drivers/at_wp77/sim/sim.h"
+#include "drivers/at_wp77/sim/sim_boot.h"
 #include "drivers/at_wp77/sim/sim_fault.h"
 #include "drivers/at_wp77/sim/sim_modem.h"
 #include "drivers/at_wp77/sim/sim_ops.h"
@@ -17,6 +18,7 @@ typedef struct {
     const char *folder;   /* of its state */
     const char *pool;     /* of shared keys */
     const GArray *faults; /* of KlSimFault; copied */
+    gboolean in_field;    /* its first boot begins with its power, if it has been provisioned */
 } KlSimModulePlan;
 
 /* Who answers on a port. */
@@ -32,6 +34,7 @@ typedef struct {
     KlHostStore *store;
     KlSimOps ops;
     KlAgent *agent;
+    KlSimBoot *boot; /* NULL: the agent knows no first boot */
     guint64 random;
     gboolean checked; /* see kl_sim_command_read */
 } KlSimModule;

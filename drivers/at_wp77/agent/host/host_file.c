@@ -51,6 +51,13 @@ kl_host_folder_open(const char *path, GError **error)
     return -1;
 }
 
+void
+kl_host_folder_close(int folder)
+{
+    flock(folder, LOCK_UN);
+    close(folder);
+}
+
 static int
 write_all(int fd, const guint8 *bytes, gsize len)
 {

@@ -9,6 +9,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "drivers/at_wp77/agent/host/host_boot.h"
 #include "drivers/at_wp77/agent/host/host_line.h"
 #include "drivers/at_wp77/agent/host/host_store.h"
 
@@ -30,6 +31,8 @@ typedef struct {
     char *model;
     char *firmware;
     char *keystore;
+    char **connect_to;
+    gint64 clock_offset;
 } Options;
 
 static void
@@ -42,6 +45,7 @@ options_clear(Options *options)
     g_free(options->model);
     g_free(options->firmware);
     g_free(options->keystore);
+    g_strfreev(options->connect_to);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
@@ -139,6 +143,9 @@ parse_options(Options *options, int *argc, char ***argv, GError **error)
         {"firmware", 0, 0, G_OPTION_ARG_STRING, &options->firmware, "Its firmware version", "VERSION"},
         {"keystore", 0, 0, G_OPTION_ARG_STRING, &options->keystore, "What it says of its keystore: iks or software",
          "NAME"},
+        {"connect-to", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->connect_to, "Where its first boot finds an endpoint",
+         "HOST:PORT=ADDRESS:PORT"},
+        {"clock-offset", 0, 0, G_OPTION_ARG_INT64, &options->clock_offset, "How far its clock is off", "SECONDS"},
         {NULL},
     };
     g_autoptr(GOptionContext) context = g_option_context_new("- one unit's agent on a pseudo-terminal");
@@ -148,6 +155,13 @@ parse_options(Options *options, int *argc, char ***argv, GError **error)
     if (options->store == NULL || *argc != 1) {
         g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "--store DIR is needed, and nothing but options");
         return FALSE;
+    }
+    for (char **at = options->connect_to; at != NULL && *at != NULL; at++) {
+        if (!kl_host_boot_connect_to_valid(*at)) {
+            g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--connect-to %s: HOST:PORT=ADDRESS:PORT",
+                        *at);
+            return FALSE;
+        }
     }
     return TRUE;
 }
@@ -173,7 +187,16 @@ serve(Unit *unit, const Options *options, GError **error)
     g_autofree char *port = open_port(unit, error);
     if (port == NULL || (options->link != NULL && !make_link(options->link, port, error)))
         return FALSE;
+    const KlHostBootOptions boot_options = {.ops = &kl_host_store_ops,
+                                            .ops_data = store,
+                                            .store = store,
+                                            .connect_to = (const char *const *)options->connect_to,
+                                            .clock_offset_s = options->clock_offset};
+    g_autoptr(KlHostBoot) boot = kl_host_boot_start(&boot_options, error);
+    if (boot == NULL)
+        return FALSE;
     g_autoptr(KlAgent) agent = kl_agent_new(&kl_host_store_ops, store);
+    kl_agent_set_boot(agent, &kl_host_boot_control, boot);
     g_autoptr(KlHostLine) line = kl_host_line_new(handle_line, unit, write_bytes, unit);
     unit->agent = agent;
     unit->line = line;

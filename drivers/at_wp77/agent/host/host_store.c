@@ -45,7 +45,7 @@ kl_host_store_open(const char *path, const KlAgentIdentity *identity, const char
 void
 kl_host_store_free(KlHostStore *store)
 {
-    close(store->folder);
+    kl_host_folder_close(store->folder);
     g_free(store->backend);
     g_free(store);
 }
@@ -228,6 +228,15 @@ static int
 sha256(void *data, const guint8 *bytes, gsize len, guint8 digest[KL_AGENT_HASH_SIZE])
 {
     return kl_softkey_sha256(bytes, len, digest) ? 0 : KL_AGENT_E_CRYPTO;
+}
+
+int
+kl_host_store_software(KlHostStore *store, const guint8 *bytes, gsize len)
+{
+    if (bytes != NULL)
+        return store_error(kl_host_file_write(store->folder, "software", bytes, len));
+    int failed = kl_host_file_delete(store->folder, "software");
+    return failed == ENOENT ? 0 : store_error(failed);
 }
 
 const KlAgentOps kl_host_store_ops = {

@@ -2,6 +2,7 @@
 #include "interfaces.h"
 #include "legato.h"
 
+#include "boot.h"
 #include "keys.h"
 #include "sealed.h"
 
@@ -138,6 +139,7 @@ on_agent_command(le_atServer_CmdRef_t command, le_atServer_Type_t type, uint32_t
     const char *parameters[KL_AGENT_PARAMETERS_MAX];
     size_t count = type == LE_ATSERVER_TYPE_PARA ? n : 0;
     int error = count > KL_AGENT_PARAMETERS_MAX ? KL_AGENT_E_SYNTAX : 0;
+    kl_boot_hold();
     for (uint32_t i = 0; error == 0 && i < count; i++) {
         parameters[i] = values[i];
         if (le_atServer_GetParameter(command, i, values[i], sizeof values[i]) != LE_OK)
@@ -261,6 +263,8 @@ COMPONENT_INIT
     KlAgent *agent = kl_agent_new(&module_ops, NULL);
     if (agent == NULL)
         LE_FATAL("no memory");
+    kl_boot_start(&module_ops);
+    kl_agent_set_boot(agent, &kl_boot_control, NULL);
     add_command("AT", on_attention, NULL);
     add_command("ATE", on_echo, NULL);
     add_command("ATV", on_verbose, NULL);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Result codes: the ones that matter to the agent, with their documented values. */
@@ -42,3 +43,29 @@ void kl_legato_component_init(void);
 
 /* Cryptographic random numbers. */
 void le_rand_GetBuffer(uint8_t *bufPtr, size_t bufSize);
+
+/* le_clk: the time since the start, which never goes back, and the time of day. */
+typedef struct {
+    time_t sec;
+    long usec;
+} le_clk_Time_t;
+le_clk_Time_t le_clk_GetRelativeTime(void);
+le_clk_Time_t le_clk_GetAbsoluteTime(void);
+
+/* le_timer: one shot, unless told otherwise. */
+typedef struct le_timer *le_timer_Ref_t;
+typedef void (*le_timer_ExpiryHandler_t)(le_timer_Ref_t timerRef);
+le_timer_Ref_t le_timer_Create(const char *nameStr);
+le_result_t le_timer_SetHandler(le_timer_Ref_t timerRef, le_timer_ExpiryHandler_t handlerFunc);
+le_result_t le_timer_SetMsInterval(le_timer_Ref_t timerRef, uint32_t interval);
+le_result_t le_timer_Start(le_timer_Ref_t timerRef);
+le_result_t le_timer_Stop(le_timer_Ref_t timerRef);
+void le_timer_Restart(le_timer_Ref_t timerRef);
+
+/* le_fdMonitor: tells of a descriptor's events as poll() does; errors and hang-ups are always told. */
+typedef struct le_fdMonitor *le_fdMonitor_Ref_t;
+typedef void (*le_fdMonitor_HandlerFunc_t)(int fd, short events);
+le_fdMonitor_Ref_t le_fdMonitor_Create(const char *name, int fd, le_fdMonitor_HandlerFunc_t handlerFunc, short events);
+void le_fdMonitor_Enable(le_fdMonitor_Ref_t monitorRef, short events);
+void le_fdMonitor_Disable(le_fdMonitor_Ref_t monitorRef, short events);
+void le_fdMonitor_Delete(le_fdMonitor_Ref_t monitorRef);
