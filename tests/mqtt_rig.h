@@ -9,7 +9,7 @@
 #include "tests/certs_oracle.h"
 
 #define BROKER_NAME "broker.example"
-#define RIG_PATIENCE_US (30 * G_USEC_PER_SEC) /* then something is wrong */
+#define RIG_PATIENCE_US (120 * G_USEC_PER_SEC) /* then something is wrong */
 
 /* A CA of devices, DIR/NAME.pem and .key. */
 static inline void

@@ -9,7 +9,7 @@
 #include "tests/store-fixture.h"
 
 #define PAUSE_MS 1 /* so that what is tried again is so soon */
-#define ROUNDS_US (30 * G_USEC_PER_SEC)
+#define ROUNDS_US (120 * G_USEC_PER_SEC)
 
 /* --- a sink that does what it is told --- */
 

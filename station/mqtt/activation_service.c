@@ -98,23 +98,27 @@ handle(KlActivationService *service, Turn *turn)
     turn->comes_again = has_to_come_again(service, turn);
 }
 
-/* A chain is of one device: after a message that is to come again, those behind it have to come again as well. */
+/* Behind a message of its device that has to come again, a message has to come again as well. */
+static void
+hold_back(Turn *turn, const Turn *before)
+{
+    turn->error = g_error_copy(before->error);
+    turn->comes_again = TRUE;
+}
+
+/* A chain is of one device. */
 static void
 handle_chain(gpointer chain, gpointer data)
 {
-    for (Turn *turn = chain; turn != NULL; turn = turn->next) {
-        handle(data, turn);
-        if (!turn->comes_again)
-            continue;
-        for (Turn *behind = turn->next; behind != NULL; behind = behind->next) {
-            behind->error = g_error_copy(turn->error);
-            behind->comes_again = TRUE;
-        }
-        return;
+    for (Turn *turn = chain, *before = NULL; turn != NULL; before = turn, turn = turn->next) {
+        if (before != NULL && before->comes_again)
+            hold_back(turn, before);
+        else
+            handle(data, turn);
     }
 }
 
-/* Messages of one device are handled in the order in which they came. */
+/* Of what was not handled yet: messages of one device are handled in the order in which they came. */
 static GPtrArray *
 chain_up(GPtrArray *turns)
 {
@@ -124,9 +128,12 @@ chain_up(GPtrArray *turns)
         Turn *turn = turns->pdata[i];
         KlTopic topic = kl_topic_parse(turn->message->topic);
         Turn *before = topic.device[0] != '\0' ? g_hash_table_lookup(ends, topic.device) : NULL;
-        if (before != NULL)
+        gboolean is_new = !turn->tried && !turn->comes_again;
+        if (is_new && before != NULL && before->comes_again)
+            hold_back(turn, before);
+        else if (is_new && before != NULL && !before->tried)
             before->next = turn;
-        else
+        else if (is_new)
             g_ptr_array_add(chains, turn);
         g_hash_table_insert(ends, g_strdup(topic.device), turn);
     }
@@ -217,16 +224,43 @@ conclude(KlActivationService *service, KlBroker *broker, GPtrArray *turns, GErro
 }
 
 static gboolean
-work_through(KlActivationService *service, KlBroker *broker, GPtrArray *messages, GError **error)
+any_comes_again(const GPtrArray *turns)
 {
-    g_autoptr(GPtrArray) turns = g_ptr_array_new_with_free_func(turn_free);
-    for (guint i = 0; i < messages->len; i++) {
+    for (guint i = 0; i < turns->len; i++) {
+        if (((const Turn *)turns->pdata[i])->comes_again)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* One turn for each message that has none yet. */
+static void
+add_turns(GPtrArray *turns, const GPtrArray *messages)
+{
+    for (guint i = turns->len; i < messages->len; i++) {
         Turn *turn = g_new0(Turn, 1);
         turn->message = messages->pdata[i];
         g_ptr_array_add(turns, turn);
     }
-    g_autoptr(GPtrArray) chains = chain_up(turns);
-    kl_workers_run(service->workers, chains);
+}
+
+/* When a message has to come again, what has come meanwhile is handled, too: others, which might never be received
+ * otherwise, do not wait behind it. */
+static gboolean
+work_through(KlActivationService *service, KlBroker *broker, GPtrArray *messages, GError **error)
+{
+    g_autoptr(GPtrArray) turns = g_ptr_array_new_with_free_func(turn_free);
+    while (turns->len < messages->len) {
+        add_turns(turns, messages);
+        g_autoptr(GPtrArray) chains = chain_up(turns);
+        kl_workers_run(service->workers, chains);
+        if (!any_comes_again(turns) || messages->len >= service->options.broker.window)
+            break;
+        GPtrArray *more = kl_broker_receive_more(broker, error);
+        if (more == NULL)
+            return FALSE;
+        g_ptr_array_extend_and_steal(messages, more);
+    }
     return conclude(service, broker, turns, error);
 }
 

@@ -112,6 +112,17 @@ kl_broker_version(const KlBroker *broker)
 }
 
 GPtrArray *
+kl_broker_receive_more(KlBroker *broker, GError **error)
+{
+    for (guint had = G_MAXUINT; had != kl_link_received(broker->in) && kl_link_received(broker->in) < broker->window;) {
+        had = kl_link_received(broker->in);
+        if (!kl_link_step(broker->in, broker->out, KL_LINK_READ, -1, 0, NULL, error))
+            return NULL;
+    }
+    return kl_link_take(broker->in);
+}
+
+GPtrArray *
 kl_broker_receive(KlBroker *broker, int stop_fd, int timeout_ms, GError **error)
 {
     gint64 until = timeout_ms < 0 ? G_MAXINT64 : g_get_monotonic_time() + (gint64)timeout_ms * 1000;
@@ -124,13 +135,7 @@ kl_broker_receive(KlBroker *broker, int stop_fd, int timeout_ms, GError **error)
                           late ? 0 : (int)MIN(left_us / 1000 + 1, G_MAXINT), &stopped, error))
             return NULL;
     }
-    /* What else is there. */
-    for (guint had = 0; had != kl_link_received(broker->in) && had < broker->window;) {
-        had = kl_link_received(broker->in);
-        if (!kl_link_step(broker->in, broker->out, KL_LINK_READ, -1, 0, NULL, error))
-            return NULL;
-    }
-    return kl_link_take(broker->in);
+    return kl_link_received(broker->in) > 0 ? kl_broker_receive_more(broker, error) : kl_link_take(broker->in);
 }
 
 gboolean

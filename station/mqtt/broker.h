@@ -51,6 +51,10 @@ guint kl_broker_version(const KlBroker *broker);
  * BROKER_DOWN, BROKER_REFUSED (somebody else came with our client id). */
 GPtrArray *kl_broker_receive(KlBroker *broker, int stop_fd, int timeout_ms, GError **error);
 
+/* What else has come by now, perhaps nothing; nothing is acknowledged meanwhile, neither these messages nor those
+ * before. An array as of kl_broker_receive(). BROKER_DOWN. */
+GPtrArray *kl_broker_receive_more(KlBroker *broker, GError **error);
+
 /* Queues a publication, QoS 1, not retained. BROKER_DOWN; CONFIG_INVALID: it is larger than the broker ever takes, and
  * nothing else has changed. */
 gboolean kl_broker_publish(KlBroker *broker, const char *topic, GBytes *payload, GError **error);
@@ -59,7 +63,7 @@ gboolean kl_broker_publish(KlBroker *broker, const char *topic, GBytes *payload,
  * BROKER_REFUSED (it does not let us publish something). */
 gboolean kl_broker_settle(KlBroker *broker, GError **error);
 
-/* Settles, and then acknowledges all that the last receive gave. BROKER_DOWN, BROKER_REFUSED (it does not let us
+/* Settles, and then acknowledges all that was received. BROKER_DOWN, BROKER_REFUSED (it does not let us
  * publish something): nothing is acknowledged. */
 gboolean kl_broker_done(KlBroker *broker, GError **error);
 
