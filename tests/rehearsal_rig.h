@@ -7,7 +7,7 @@
 #include "tests/rig/line_rig.h"
 
 #define PRODUCT "rehearsal.first-boot=true", "rehearsal.timeout-seconds=20", "product.restart-seconds=1"
-#define ANSWER_MS 1000
+#define ANSWER_MS 4000
 #define LATE_MS 300
 
 static inline KlLineRig *

@@ -297,8 +297,16 @@ test_trouble(gconstpointer data)
     }
     if (c->no_broker)
         g_clear_pointer(&bench.broker, kl_private_broker_free);
+    /* Its first trouble is to be the one: on a busy machine, nothing else may take too long for it. */
+    if (c->trouble != KL_AGENT_TROUBLE_NO_ANSWER)
+        bench.answer_ms = 30000;
     bench_power_on(&bench);
-    assert_trouble(&bench, c->trouble);
+    if (c->trouble != KL_AGENT_TROUBLE_NO_ANSWER) {
+        assert_trouble(&bench, c->trouble);
+        return;
+    }
+    g_assert_cmpint(kl_host_boot_control.start(bench.boot), ==, 0);
+    wait_state(&bench, KL_AGENT_BOOT_REQUESTED, c->trouble);
 }
 
 /* Somebody listens who knows no TLS: says something else and hangs up, or breaks off at once. */
@@ -311,6 +319,7 @@ test_no_tls(gconstpointer breaks_off)
     guint16 port = g_socket_listener_add_any_inet_port(listener, NULL, NULL);
     g_free(bench.connect_to[0]);
     bench.connect_to[0] = g_strdup_printf(BROKER_NAME ":8883=127.0.0.1:%u", port);
+    bench.answer_ms = 30000;
     bench_power_on(&bench);
     g_assert_cmpint(kl_host_boot_control.start(bench.boot), ==, 0);
     g_autoptr(GSocketConnection) connection = g_socket_listener_accept(listener, NULL, NULL, NULL);
@@ -372,6 +381,7 @@ test_incomplete(void)
     static const char *const items[] = {"certificate", "endpoint", "trust"};
     g_auto(Bench) bench = {0};
     bench_init(&bench, "ca", BROKER_NAME);
+    bench.answer_ms = 30000;
     bench_power_on(&bench);
     for (gsize i = 0; i < G_N_ELEMENTS(items); i++) {
         guint8 kept[KL_AGENT_ITEM_MAX];
@@ -440,6 +450,7 @@ test_rehearsal_trouble(gconstpointer data)
     guint8 pin[32];
     g_autofree char *address = g_strdup_printf("127.0.0.1:%u", kl_private_broker_port(bench.broker));
     g_assert_true(kl_hex_decode(kl_private_broker_sha256(bench.broker), pin, sizeof pin));
+    bench.answer_ms = c->trouble == KL_AGENT_TROUBLE_NO_ANSWER ? 2000 : 30000;
     pin[0] ^= c->foreign_trust ? 1 : 0; /* in a rehearsal, the pin stands for trust */
     if (c->no_broker)
         g_clear_pointer(&bench.broker, kl_private_broker_free);

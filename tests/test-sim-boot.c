@@ -7,7 +7,7 @@
 
 #define KEY_SLOT "keyline"
 #define PARAMETERS "{\"topic\":\"$aws/things/unit-1/shadow/update\"}"
-#define SOON_MS 300 /* for those whom nobody answers */
+#define SOON_MS 2000 /* for those whom nobody answers */
 #define PATIENT_MS 30000
 
 /* --- a line of simulated units, one of them on the driver --- */
@@ -174,7 +174,7 @@ test_rehearsals(void)
         const char *const faults[] = {fault, NULL};
         g_auto(Line) line = {0};
         g_autoptr(GError) error = NULL;
-        line_init(&line, 1, faults, SOON_MS);
+        line_init(&line, 1, faults, rehearsals[i].trouble == KL_BOOT_NO_ANSWER ? SOON_MS : PATIENT_MS);
         line_open(&line, 1);
         provision(&line, "unit-1");
         rehearse(&line);
