@@ -78,13 +78,16 @@ bench_clear(Bench *bench)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Bench, bench_clear)
 
-/* The state is looked at until it is what it should be; only a broken program waits long. */
+/* The state is looked at until it is what it should be, or the end; only a broken program waits long. */
 static KlAgentBootStatus
 wait_state(const Bench *bench, KlAgentBootState state, KlAgentBootTrouble trouble)
 {
     KlAgentBootStatus status = boot_status(bench->boot);
-    RIG_UNTIL(status.state == state && status.trouble == trouble, (g_usleep(1000), status = boot_status(bench->boot)));
+    RIG_UNTIL(status.state == KL_AGENT_BOOT_FAILED || (status.state == state && status.trouble == trouble),
+              (g_usleep(1000), status = boot_status(bench->boot)));
     g_test_message("%d %d %s", status.state, status.trouble, status.detail);
+    g_assert_cmpint(status.state, ==, state);
+    g_assert_cmpint(status.trouble, ==, trouble);
     return status;
 }
 

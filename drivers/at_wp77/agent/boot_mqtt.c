@@ -222,13 +222,21 @@ kl_boot_mqtt_poll(const KlBootMqtt *mqtt)
     return ready;
 }
 
-/* The TCP connection is made or not. Not by SO_ERROR: a first try to write has taken that away already. */
+/* Whether the TCP connection was made. Not by SO_ERROR: a first try to write has taken that away already. And when the
+ * broker was quick, the handshake is further than this: it may have ended, and the broker have hung up. */
 static bool
-finish_tcp(KlBootMqtt *mqtt)
+was_connected(const KlBootMqtt *mqtt)
 {
     struct sockaddr_storage peer;
     socklen_t size = sizeof peer;
-    if (getpeername(mosquitto_socket(mqtt->client), (struct sockaddr *)&peer, &size) != 0) {
+    return mqtt->tls.verified || mqtt->tls.trouble != KL_AGENT_TROUBLE_FINE ||
+           getpeername(mosquitto_socket(mqtt->client), (struct sockaddr *)&peer, &size) == 0;
+}
+
+static bool
+finish_tcp(KlBootMqtt *mqtt)
+{
+    if (!was_connected(mqtt)) {
         lose(mqtt, KL_AGENT_TROUBLE_UNREACHABLE, "nobody takes connections there");
         return false;
     }
