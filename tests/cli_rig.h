@@ -58,7 +58,9 @@ run_argv(const char *const *argv)
     Run run = {0};
     int status = 0;
     g_autoptr(GError) error = NULL;
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &run.out, &run.err, &status, &error);
+    /* Without a fork, as in rig/line_rig.c. */
+    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_LEAVE_DESCRIPTORS_OPEN, NULL, NULL, &run.out,
+                 &run.err, &status, &error);
     g_assert_no_error(error);
     g_assert_true(WIFEXITED(status));
     run.code = WEXITSTATUS(status);

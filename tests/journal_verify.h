@@ -27,7 +27,9 @@ output_of(const char *const argv[])
 {
     char *out = NULL;
     g_autoptr(GError) error = NULL;
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, NULL, NULL, &error);
+    /* Without a fork, as in rig/line_rig.c. */
+    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_LEAVE_DESCRIPTORS_OPEN, NULL, NULL, &out,
+                 NULL, NULL, &error);
     g_assert_no_error(error);
     return g_strchomp(out);
 }

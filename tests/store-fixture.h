@@ -57,7 +57,9 @@ sqlite_program(const char *path, const char *sql, char **failure)
     g_autofree char *out = NULL, *err = NULL;
     g_autoptr(GError) error = NULL;
     int status = -1;
-    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, &err, &status, &error);
+    /* Without a fork, as in rig/line_rig.c. */
+    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_LEAVE_DESCRIPTORS_OPEN, NULL, NULL, &out,
+                 &err, &status, &error);
     g_assert_no_error(error);
     gboolean ok = g_spawn_check_wait_status(status, NULL);
     if (failure != NULL)

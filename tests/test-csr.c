@@ -109,7 +109,7 @@ test_values(void)
 
 /* A request with the octets at one place replaced by others, the outer length put right. */
 static GBytes *
-splice(GBytes *der, gsize at, gsize removed, const char *with, gsize with_length)
+splice_der(GBytes *der, gsize at, gsize removed, const char *with, gsize with_length)
 {
     gsize length = 0;
     const guint8 *data = g_bytes_get_data(der, &length);
@@ -145,12 +145,12 @@ test_null_parameter(void)
     g_autoptr(GBytes) der = oracle_csr(dir, NAME);
     gsize at = find(der, algorithm, 12);
 
-    g_autoptr(GBytes) null = splice(der, at, 12, with_null, 14);
+    g_autoptr(GBytes) null = splice_der(der, at, 12, with_null, 14);
     g_assert_cmpint(code_of(null, FALSE), ==, KL_ERROR_CSR_SIGNATURE);
     g_assert_cmpint(code_of(null, TRUE), ==, KL_ERROR_LAST);
-    g_autoptr(GBytes) two = splice(der, at, 12, with_two, 16);
+    g_autoptr(GBytes) two = splice_der(der, at, 12, with_two, 16);
     g_assert_cmpint(code_of(two, TRUE), ==, KL_ERROR_CSR_SIGNATURE);
-    g_autoptr(GBytes) other = splice(der, at, 12, with_other, 15);
+    g_autoptr(GBytes) other = splice_der(der, at, 12, with_other, 15);
     g_assert_cmpint(code_of(other, TRUE), ==, KL_ERROR_CSR_SIGNATURE);
     g_assert_cmpint(code_of(der, TRUE), ==, KL_ERROR_LAST);
 }
@@ -177,7 +177,7 @@ test_damage(void)
     g_assert_cmpint(code_of(signature, FALSE), ==, KL_ERROR_CSR_SIGNATURE);
     g_autoptr(GBytes) off_curve = changed(der, point + 63, 1);
     g_assert_cmpint(code_of(off_curve, FALSE), ==, KL_ERROR_CSR_KEY_TYPE);
-    g_autoptr(GBytes) trailing = splice(der, length, 0, "\x00", 0);
+    g_autoptr(GBytes) trailing = splice_der(der, length, 0, "\x00", 0);
     g_autoptr(GByteArray) longer = g_bytes_unref_to_array(g_steal_pointer(&trailing));
     g_byte_array_append(longer, (const guint8 *)"", 1);
     g_autoptr(GBytes) with_zero = g_bytes_new(longer->data, longer->len);
@@ -187,7 +187,7 @@ test_damage(void)
     ORACLE(dir, "openssl ecparam -name prime256v1 -genkey -noout -out other.key &&"
                 "openssl ec -in other.key -pubout -outform DER 2>/dev/null | tail -c 64 > other.point");
     g_autoptr(GBytes) other = oracle_read(dir, "other.point");
-    g_autoptr(GBytes) swapped = splice(der, point, 64, g_bytes_get_data(other, NULL), 64);
+    g_autoptr(GBytes) swapped = splice_der(der, point, 64, g_bytes_get_data(other, NULL), 64);
     g_assert_cmpint(code_of(swapped, FALSE), ==, KL_ERROR_CSR_SIGNATURE);
 
     g_autofree guint8 *big = g_malloc0(KL_CSR_MAX_SIZE + 1);
@@ -215,7 +215,7 @@ test_nul_in_name(void)
     g_byte_array_append(bits, head, sizeof head);
     g_byte_array_append(bits, g_bytes_get_data(signature, NULL), (guint)g_bytes_get_size(signature));
     gsize tail = algorithm_at + 12;
-    g_autoptr(GBytes) evil = splice(zero, tail, g_bytes_get_size(zero) - tail, (const char *)bits->data, bits->len);
+    g_autoptr(GBytes) evil = splice_der(zero, tail, g_bytes_get_size(zero) - tail, (const char *)bits->data, bits->len);
     g_assert_cmpint(code_of(evil, FALSE), ==, KL_ERROR_CSR_SUBJECT);
 }
 
@@ -233,7 +233,7 @@ test_every_bit(void)
     }
     for (gsize cut = 0; cut < length; cut++) {
         g_autoptr(GBytes) torn = g_bytes_new(g_bytes_get_data(der, NULL), cut);
-        g_autoptr(GBytes) holed = splice(der, cut, 1, "", 0);
+        g_autoptr(GBytes) holed = splice_der(der, cut, 1, "", 0);
         g_autoptr(GError) error = NULL;
         g_assert_null(kl_csr_check(torn, &profile, NAME, &error));
         g_assert_error(error, KL_ERROR, (int)KL_ERROR_CSR_UNREADABLE);

@@ -16,7 +16,7 @@ soon_s(void)
     return g_get_real_time() / G_USEC_PER_SEC + 600;
 }
 
-/* Makes a CA of 200 days in DIR/ca by openssl; key_command leaves the key in k. */
+/* Makes a CA of 200 days in DIR/ca by openssl; key_command leaves the key in k. To try its passphrase costs nothing. */
 static KlCa *
 ca_of(const char *dir, const char *key_command, const char *usage, gint64 now)
 {
@@ -25,12 +25,9 @@ ca_of(const char *dir, const char *key_command, const char *usage, gint64 now)
     ORACLE(dir,
            "umask 077; %s && openssl req -x509 -new -key k -subj '/O=Factory/CN=Line CA' -days 200 -config /dev/null "
            "-addext subjectKeyIdentifier=hash -addext basicConstraints=critical,CA:TRUE "
-           "-addext keyUsage=critical,%s -out c",
-           key_command, usage);
-    g_autofree char *key = g_build_filename(dir, "k", NULL);
-    g_autofree char *certificate = g_build_filename(dir, "c", NULL);
-    kl_ca_import(dir, key, certificate, NULL, passphrase, now, &error);
-    g_assert_no_error(error);
+           "-addext keyUsage=critical,%s -out c && mkdir -p ca && cp c ca/ca.pem && openssl pkcs8 -topk8 "
+           "-scrypt -scrypt_N 16 -scrypt_r 8 -scrypt_p 1 -in k -passout pass:'%s' -out ca/ca.key",
+           key_command, usage, PASSPHRASE);
     KlCa *ca = kl_ca_load(dir, "file", passphrase, 30, now, &error);
     g_assert_no_error(error);
     return ca;

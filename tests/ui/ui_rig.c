@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 
 #include "drivers/at_wp77/sim/sim_identity.h"
+#include "tests/rig/openssl_ca.h"
 
 #define LOOK_EVERY_US 10000
 
@@ -154,10 +155,10 @@ ui_rig_make_station(UiRig *rig, gboolean unlocks)
     const char *setup[] = {
         keyline,   "--station", rig->station, "setup", "--name", "bench", rig->line != NULL ? "--line" : NULL,
         rig->line, NULL};
-    const char *init[] = {keyline, "--station",         rig->station,         "ca",
-                          "init",  "--passphrase-file", rig->passphrase_file, NULL};
+    g_autofree char *folder = g_strconcat("S=", rig->station, NULL);
+    const char *make_ca[] = {"env", folder, "sh", "-c", KL_OPENSSL_CA("Line CA", UI_PASSPHRASE), NULL};
     g_free(run(rig, setup));
-    g_free(run(rig, init));
+    g_free(run(rig, make_ca));
     if (unlocks)
         set_value(rig, "station.conf", "ca", "passphrase-file", rig->passphrase_file);
 }
