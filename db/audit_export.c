@@ -1,6 +1,5 @@
 #include "db/audit_export.h"
 
-#include <json-glib/json-glib.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -10,6 +9,7 @@
 #include "db/statement.h"
 #include "station/canonical.h"
 #include "station/error.h"
+#include "station/json_member.h"
 
 /* What the parts share. */
 typedef struct {
@@ -53,12 +53,10 @@ note_key(GHashTable *keys, const char *body, gsize length)
     g_autoptr(JsonNode) node = json_from_string(text, NULL);
     if (node == NULL || !JSON_NODE_HOLDS_OBJECT(node))
         return;
-    JsonNode *data = json_object_get_member(json_node_get_object(node), "data");
-    JsonNode *sha256 = data != NULL && JSON_NODE_HOLDS_OBJECT(data)
-                           ? json_object_get_member(json_node_get_object(data), "certificate_sha256")
-                           : NULL;
-    if (sha256 != NULL && json_node_get_value_type(sha256) == G_TYPE_STRING)
-        g_hash_table_add(keys, g_strdup(json_node_get_string(sha256)));
+    JsonObject *data = kl_member_object(json_node_get_object(node), "data");
+    const char *sha256 = data != NULL ? kl_member_text(data, "certificate_sha256") : NULL;
+    if (sha256 != NULL)
+        g_hash_table_add(keys, g_strdup(sha256));
 }
 
 static gboolean
@@ -259,17 +257,15 @@ write_checkpoints(Work *work, GError **error)
                                                    " FROM audit_checkpoints WHERE n >= ?1 AND n < ?2 ORDER BY n",
                                                    kl_int(first), kl_int(through))
                                         : NULL;
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(reader->db, query, &row, error))
-            return FALSE;
-        const char *key = row ? (const char *)sqlite3_column_text(query, 2) : NULL;
+    gboolean ok;
+    while (kl_each(reader->db, query, &ok, error)) {
+        const char *key = (const char *)sqlite3_column_text(query, 2);
         if (key != NULL && g_hash_table_contains(work->keys, key) &&
             !put_checkpoint(work, file, (const char *)sqlite3_column_text(query, 0),
                             (const char *)sqlite3_column_text(query, 1), error))
             return FALSE;
     }
-    return query != NULL && put_checkpoint(work, file, reader->checkpoint.body, reader->checkpoint.signature, error) &&
+    return ok && put_checkpoint(work, file, reader->checkpoint.body, reader->checkpoint.signature, error) &&
            kl_audit_member_end(g_steal_pointer(&file), error);
 }
 

@@ -13,13 +13,12 @@ kl_audit_list(const char *database, const KlAuditRequest *request, guint limit,
     if (reader == NULL || !kl_audit_select_check(reader, request, error))
         return FALSE;
     g_autoptr(sqlite3_stmt) query = kl_audit_select_newest(reader, request, "e.body", limit, error);
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(reader->db, query, &row, error) ||
-            (row && !each((const char *)sqlite3_column_text(query, 0), data, error)))
+    gboolean ok;
+    while (kl_each(reader->db, query, &ok, error)) {
+        if (!each((const char *)sqlite3_column_text(query, 0), data, error))
             return FALSE;
     }
-    return query != NULL;
+    return ok;
 }
 
 char *

@@ -108,12 +108,12 @@ recompute(sqlite3 *db, CloseCall *call, GError **error)
     g_autoptr(sqlite3_stmt) query =
         kl_query(db, error, "SELECT n, body FROM audit_events WHERE n BETWEEN ?1 AND ?2 ORDER BY n",
                  kl_int((gint64)call->period->first), kl_int((gint64)call->period->through));
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(db, query, &row, error) || (row && !go_on(call, query, error)))
+    gboolean ok;
+    while (kl_each(db, query, &ok, error)) {
+        if (!go_on(call, query, error))
             return FALSE;
     }
-    if (query == NULL || !kl_audit_checkpoint_parse(call->period->checkpoint, &checkpoint, error))
+    if (!ok || !kl_audit_checkpoint_parse(call->period->checkpoint, &checkpoint, error))
         return FALSE;
     kl_audit_frontier_root(&call->frontier, root);
     if (call->frontier.n != checkpoint.n || !kl_audit_unhex(checkpoint.hash, hash, KL_HASH_SIZE) ||

@@ -1,10 +1,10 @@
 #include "db/audit_reader.h"
 
-#include <json-glib/json-glib.h>
 #include <string.h>
 
 #include "db/statement.h"
 #include "station/error.h"
+#include "station/json_member.h"
 
 /* --- hex --- */
 
@@ -34,21 +34,6 @@ kl_audit_unhex(const char *text, guint8 *bytes, gsize length)
 
 /* --- a checkpoint --- */
 
-/* A member of a JSON object that comes from outside. */
-static const char *
-text_member(JsonObject *object, const char *name)
-{
-    JsonNode *node = json_object_get_member(object, name);
-    return node != NULL && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node) : NULL;
-}
-
-static gint64
-number_member(JsonObject *object, const char *name)
-{
-    JsonNode *node = json_object_get_member(object, name);
-    return node != NULL && json_node_get_value_type(node) == G_TYPE_INT64 ? json_node_get_int(node) : 0;
-}
-
 static JsonNode *
 parse_object(const char *text)
 {
@@ -67,12 +52,12 @@ take_body(KlAuditCheckpoint *checkpoint)
         return FALSE;
     JsonObject *body = json_node_get_object(node);
     guint8 hash[KL_HASH_SIZE];
-    gint64 n = number_member(body, "n");
+    gint64 n = kl_member_number(body, "n");
     checkpoint->n = (guint64)MAX(n, 0);
-    checkpoint->hash = g_strdup(text_member(body, "hash"));
-    checkpoint->certificate_sha256 = g_strdup(text_member(body, "certificate_sha256"));
+    checkpoint->hash = g_strdup(kl_member_text(body, "hash"));
+    checkpoint->certificate_sha256 = g_strdup(kl_member_text(body, "certificate_sha256"));
     return n > 0 && checkpoint->certificate_sha256 != NULL && kl_audit_unhex(checkpoint->hash, hash, sizeof hash) &&
-           kl_audit_unhex(text_member(body, "root"), checkpoint->root, sizeof checkpoint->root);
+           kl_audit_unhex(kl_member_text(body, "root"), checkpoint->root, sizeof checkpoint->root);
 }
 
 gboolean
@@ -82,8 +67,8 @@ kl_audit_checkpoint_parse(const char *line, KlAuditCheckpoint *checkpoint, GErro
     g_autoptr(JsonNode) node = parse_object(line);
     if (node != NULL) {
         JsonObject *object = json_node_get_object(node);
-        checkpoint->body = g_strdup(text_member(object, "body"));
-        checkpoint->signature = g_strdup(text_member(object, "signature"));
+        checkpoint->body = g_strdup(kl_member_text(object, "body"));
+        checkpoint->signature = g_strdup(kl_member_text(object, "signature"));
     }
     if (checkpoint->signature != NULL && take_body(checkpoint))
         return TRUE;

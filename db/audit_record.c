@@ -48,20 +48,16 @@ write_columns(KlCanonical *writer, sqlite3_stmt *query, int first, int end, GErr
 static gboolean
 write_steps(KlCanonical *writer, sqlite3 *db, sqlite3_stmt *steps, GError **error)
 {
-    gboolean row = TRUE;
+    gboolean ok;
     kl_canonical_begin_array(writer, "steps");
-    while (row) {
-        if (!kl_next(db, steps, &row, error))
-            return FALSE;
-        if (!row)
-            break;
+    while (kl_each(db, steps, &ok, error)) {
         kl_canonical_begin(writer, NULL);
         if (!write_columns(writer, steps, 0, sqlite3_column_count(steps), error))
             return FALSE;
         kl_canonical_end(writer);
     }
     kl_canonical_end(writer);
-    return TRUE;
+    return ok;
 }
 
 /* The steps stand where their name's order has them: before the last column. */

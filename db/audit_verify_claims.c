@@ -336,15 +336,12 @@ find_too_many(Comparison *c, int kind, GError **error)
     g_autoptr(sqlite3_stmt) query =
         kl_query(c->kept.db, error, "SELECT key, number FROM untold WHERE kind = ?1 ORDER BY number LIMIT -1 OFFSET ?2",
                  kl_int(kind), kl_int(allowed));
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(c->kept.db, query, &row, error))
-            return FALSE;
-        g_autoptr(GBytes) key = row ? kl_column_bytes(query, 0) : NULL;
-        if (row)
-            find_untold(c->report, kind, key, sqlite3_column_int64(query, 1));
+    gboolean ok;
+    while (kl_each(c->kept.db, query, &ok, error)) {
+        g_autoptr(GBytes) key = kl_column_bytes(query, 0);
+        find_untold(c->report, kind, key, sqlite3_column_int64(query, 1));
     }
-    return query != NULL;
+    return ok;
 }
 
 gboolean

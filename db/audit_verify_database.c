@@ -86,16 +86,14 @@ closes(KlAuditSpan data, gint64 through)
 static gboolean
 find_counts(const KlAuditCheck *check, sqlite3 *db, KlAuditClaimsExcused *excused, GError **error)
 {
-    gboolean row = TRUE;
+    gboolean ok;
     KlAuditEvent event;
     g_autoptr(sqlite3_stmt) query =
         kl_query(db, error, "SELECT body FROM audit_events WHERE n > ?1 AND type = ?2 ORDER BY n LIMIT ?3",
                  kl_int(check->closed), kl_text(check->closed > 0 ? "period-closed" : "journal-begin"),
                  kl_int(check->closed > 0 ? -1 : 1));
-    while (row) {
-        if (query == NULL || !kl_next(db, query, &row, error))
-            return FALSE;
-        const char *body = row ? (const char *)sqlite3_column_text(query, 0) : NULL;
+    while (kl_each(db, query, &ok, error)) {
+        const char *body = (const char *)sqlite3_column_text(query, 0);
         if (body == NULL || !kl_audit_scan_event(body, (gsize)sqlite3_column_bytes(query, 0), &event))
             continue;
         if (check->closed == 0 || closes(event.data, check->closed)) {
@@ -104,7 +102,7 @@ find_counts(const KlAuditCheck *check, sqlite3 *db, KlAuditClaimsExcused *excuse
             return TRUE;
         }
     }
-    return TRUE;
+    return ok;
 }
 
 static gboolean

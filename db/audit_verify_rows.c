@@ -150,21 +150,17 @@ ask_of_job(sqlite3_stmt *query, KlAuditSpan id)
 static gboolean
 append_steps(Jobs *j, KlAuditSpan id, GError **error)
 {
-    gboolean row = TRUE;
+    gboolean ok;
     if (!ask_of_job(j->steps, id))
         return kl_database_fail(j->db, "reading steps", error);
     g_string_append(j->text, ",\"steps\":[");
-    for (gboolean first = TRUE;; first = FALSE) {
-        if (!kl_next(j->db, j->steps, &row, error))
-            return FALSE;
-        if (!row)
-            break;
+    for (gboolean first = TRUE; kl_each(j->db, j->steps, &ok, error); first = FALSE) {
         g_string_append(j->text, first ? "{" : ",{");
         append_members(j->text, j->steps, 0, sqlite3_column_count(j->steps));
         g_string_append_c(j->text, '}');
     }
     g_string_append_c(j->text, ']');
-    return TRUE;
+    return ok;
 }
 
 static gboolean
@@ -224,12 +220,12 @@ claim_jobs(sqlite3 *db, gint64 odd, KlAuditClaims *kept, GError **error)
         return FALSE;
     g_autoptr(GString) text = g_string_sized_new(4096);
     Jobs j = {db, kept, jobs, steps, transcript, text};
-    gboolean row = TRUE;
-    while (row) {
-        if (!kl_next(db, jobs, &row, error) || (row && !claim_job(&j, error)))
+    gboolean ok;
+    while (kl_each(db, jobs, &ok, error)) {
+        if (!claim_job(&j, error))
             return FALSE;
     }
-    return TRUE;
+    return ok;
 }
 
 gboolean
@@ -342,12 +338,12 @@ claim_all(sqlite3 *db, KlAuditClaims *kept, const char *sql, gboolean (*claim)(O
     g_autoptr(sqlite3_stmt) query = kl_query_values(db, error, sql, NULL, 0);
     g_autoptr(GString) text = g_string_sized_new(4096);
     Others o = {kept, query, text};
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(db, query, &row, error) || (row && !claim(&o, error)))
+    gboolean ok;
+    while (kl_each(db, query, &ok, error)) {
+        if (!claim(&o, error))
             return FALSE;
     }
-    return query != NULL;
+    return ok;
 }
 
 gboolean

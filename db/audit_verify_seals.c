@@ -154,17 +154,17 @@ check_period(KlAuditCheck *check, sqlite3_stmt *query, GError **error)
 static gboolean
 check_periods(KlAuditCheck *check, GError **error)
 {
-    gboolean row = TRUE;
+    gboolean ok;
     g_autoptr(sqlite3_stmt) query =
         kl_query_values(check->db, error,
                         "SELECT p.through, p.hash, p.frontier, p.manifest_sha256, c.body FROM audit_periods p"
                         " LEFT JOIN audit_checkpoints c ON c.n = p.through ORDER BY p.through",
                         NULL, 0);
-    while (query != NULL && row) {
-        if (!kl_next(check->db, query, &row, error) || (row && !check_period(check, query, error)))
+    while (kl_each(check->db, query, &ok, error)) {
+        if (!check_period(check, query, error))
             return FALSE;
     }
-    return query != NULL;
+    return ok;
 }
 
 /* --- in the order of n --- */

@@ -79,14 +79,13 @@ check_events(sqlite3 *db, gint64 after, guint8 hash[KL_HASH_SIZE], gint64 *last,
 {
     g_autoptr(sqlite3_stmt) query =
         kl_query(db, error, "SELECT n, body, hash FROM audit_events WHERE n > ?1 ORDER BY n", kl_int(after));
-    gboolean row = query != NULL;
-    for (*last = after; row;) {
-        if (!kl_next(db, query, &row, error))
-            return FALSE;
-        if (row && !check_event(query, ++*last, hash, error))
+    gboolean ok;
+    *last = after;
+    while (kl_each(db, query, &ok, error)) {
+        if (!check_event(query, ++*last, hash, error))
             return FALSE;
     }
-    return query != NULL;
+    return ok;
 }
 
 gboolean

@@ -225,18 +225,16 @@ add_ca(sqlite3 *db, Conditions *c, const char *ca, KlChainHashes hashes, GError 
     if (ca == NULL)
         return TRUE;
     kl_identifier_init(&id, ca);
-    gboolean by_hash = is_fingerprint(id.lower), row = TRUE;
+    gboolean by_hash = is_fingerprint(id.lower), ok;
     g_autoptr(sqlite3_stmt) query = kl_query_values(db, error, by_hash ? EACH_CHAIN : EACH_ISSUER, NULL, 0);
-    while (query != NULL && row) {
-        if (!kl_next(db, query, &row, error))
-            return FALSE;
-        const char *value = row ? (const char *)sqlite3_column_text(query, 0) : NULL;
-        if (row && by_hash && chain_has((const char *)sqlite3_column_text(query, 1), hashes, id.lower))
+    while (kl_each(db, query, &ok, error)) {
+        const char *value = (const char *)sqlite3_column_text(query, 0);
+        if (by_hash && chain_has((const char *)sqlite3_column_text(query, 1), hashes, id.lower))
             add_alternative(c, sql, CHAIN_MARK " = ?", value);
-        else if (row && !by_hash && is_issuer(value, ca))
+        else if (!by_hash && is_issuer(value, ca))
             add_alternative(c, sql, "c.issuer = ?", value);
     }
-    if (query == NULL)
+    if (!ok)
         return FALSE;
     if (sql->len == 0)
         return kl_fail(error, KL_ERROR_CERTIFICATE_UNKNOWN, "no certificate in the ledger is of CA '%s'", ca);
@@ -312,11 +310,8 @@ column(sqlite3_stmt *query, int index)
 static gboolean
 give_rows(sqlite3 *db, sqlite3_stmt *query, KlRecallEach each, gpointer data, GError **error)
 {
-    for (gboolean row = TRUE;;) {
-        if (!kl_next(db, query, &row, error))
-            return FALSE;
-        if (!row)
-            return TRUE;
+    gboolean ok;
+    while (kl_each(db, query, &ok, error)) {
         const KlRecallRow found = {
             .imei = column(query, 0),
             .fsn = column(query, 1),
@@ -337,6 +332,7 @@ give_rows(sqlite3 *db, sqlite3_stmt *query, KlRecallEach each, gpointer data, GE
         if (!each(&found, data, error))
             return FALSE;
     }
+    return ok;
 }
 
 gboolean

@@ -45,10 +45,8 @@ search(sqlite3 *db, KlReconcileKind kind, const char *sql, void (*each)(const Kl
        gpointer data, GError **error)
 {
     g_autoptr(sqlite3_stmt) query = kl_query_values(db, error, sql, NULL, 0);
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(db, query, &row, error))
-            return FALSE;
+    gboolean ok;
+    while (kl_each(db, query, &ok, error)) {
         const KlReconcileFinding finding = {
             .kind = kind,
             .imei = (const char *)sqlite3_column_text(query, 0),
@@ -56,10 +54,9 @@ search(sqlite3 *db, KlReconcileKind kind, const char *sql, void (*each)(const Kl
             .certificate = (const char *)sqlite3_column_text(query, 2),
             .job = (const char *)sqlite3_column_text(query, 3),
         };
-        if (row)
-            each(&finding, data);
+        each(&finding, data);
     }
-    return query != NULL;
+    return ok;
 }
 
 gboolean

@@ -107,14 +107,10 @@ do_registrations(sqlite3 *db, gpointer data, GError **error)
                                         ? kl_query(db, error, SELECT_ROWS "WHERE device = ?1", kl_text(call->device))
                                         : kl_query(db, error, SELECT_ROWS "ORDER BY device");
 #undef SELECT_ROWS
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(db, query, &row, error))
-            return FALSE;
-        if (row)
-            g_ptr_array_add(call->rows, kl_store_read_registration(query));
-    }
-    return query != NULL;
+    gboolean ok;
+    while (kl_each(db, query, &ok, error))
+        g_ptr_array_add(call->rows, kl_store_read_registration(query));
+    return ok;
 }
 
 GPtrArray *

@@ -22,12 +22,9 @@ take_over(sqlite3 *db, sqlite3 *present, GError **error)
 {
     g_autoptr(sqlite3_stmt) query =
         kl_query_values(present, error, "SELECT purpose, name, value FROM counters", NULL, 0);
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(present, query, &row, error))
-            return FALSE;
-        if (row &&
-            !kl_run(db, error,
+    gboolean ok;
+    while (kl_each(present, query, &ok, error)) {
+        if (!kl_run(db, error,
                     "INSERT INTO counters (purpose, name, value) VALUES (?1, ?2, ?3)"
                     " ON CONFLICT (purpose, name) DO UPDATE SET value = excluded.value"
                     " WHERE excluded.value > value",
@@ -35,7 +32,7 @@ take_over(sqlite3 *db, sqlite3 *present, GError **error)
                     kl_text((const char *)sqlite3_column_text(query, 1)), kl_int(sqlite3_column_int64(query, 2))))
             return FALSE;
     }
-    return query != NULL;
+    return ok;
 }
 
 static gboolean

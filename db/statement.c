@@ -59,6 +59,14 @@ kl_next(sqlite3 *db, sqlite3_stmt *query, gboolean *row, GError **error)
     return *row || result == SQLITE_DONE || kl_database_fail(db, sqlite3_sql(query), error);
 }
 
+gboolean
+kl_each(sqlite3 *db, sqlite3_stmt *query, gboolean *ok, GError **error)
+{
+    gboolean row = FALSE;
+    *ok = query != NULL && kl_next(db, query, &row, error);
+    return row;
+}
+
 /* The connection's own list serves as the cache. Statements that change something are kept, and run to their end at
  * once; queries are kept by kl_query_kept() only: none of them can be in use here, and no query by kl_query has the
  * same text. */

@@ -51,6 +51,10 @@ sqlite3_stmt *kl_query_kept_values(sqlite3 *db, GError **error, const char *sql,
 /* Goes to the next row: *row is FALSE when there is none. */
 gboolean kl_next(sqlite3 *db, sqlite3_stmt *query, gboolean *row, GError **error);
 
+/* Goes to the next row, for a loop over all of them: FALSE after the last one, with *ok TRUE, and with an error, with
+ * *ok FALSE. A query that could not be made (NULL, with its error) has no rows, with *ok FALSE. */
+gboolean kl_each(sqlite3 *db, sqlite3_stmt *query, gboolean *ok, GError **error);
+
 /* Runs one statement that gives no rows. The connection keeps it prepared for the next time: preparing costs more than
  * running. */
 gboolean kl_run_values(sqlite3 *db, GError **error, const char *sql, const KlValue *values, gsize n_values);

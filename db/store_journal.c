@@ -255,14 +255,10 @@ find_running(sqlite3 *db, GPtrArray *jobs, GError **error)
 {
     g_autoptr(sqlite3_stmt) query =
         kl_query_values(db, error, "SELECT id FROM jobs WHERE outcome = 'RUNNING' ORDER BY number", NULL, 0);
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(db, query, &row, error))
-            return FALSE;
-        if (row)
-            g_ptr_array_add(jobs, kl_column_text(query, 0));
-    }
-    return query != NULL;
+    gboolean ok;
+    while (kl_each(db, query, &ok, error))
+        g_ptr_array_add(jobs, kl_column_text(query, 0));
+    return ok;
 }
 
 static gboolean

@@ -236,12 +236,8 @@ do_ledger(sqlite3 *db, gpointer data, GError **error)
 {
     LedgerCall *call = data;
     g_autoptr(sqlite3_stmt) query = query_ledger(db, call, error);
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(db, query, &row, error))
-            return FALSE;
-        if (!row)
-            break;
+    gboolean ok;
+    while (kl_each(db, query, &ok, error)) {
         KlLedgerEntry *entry = read_entry(query, error);
         if (entry == NULL)
             return FALSE;
@@ -250,7 +246,7 @@ do_ledger(sqlite3 *db, gpointer data, GError **error)
         else
             kl_ledger_entry_free(entry);
     }
-    return query != NULL;
+    return ok;
 }
 
 GPtrArray *

@@ -135,18 +135,14 @@ do_rows(sqlite3 *db, gpointer data, GError **error)
                                         ? kl_query(db, error, SELECT_ROWS "AND state = ?2 ORDER BY number LIMIT ?1",
                                                    kl_int(limit), kl_text(state_names[call->state]))
                                         : kl_query(db, error, SELECT_ROWS "ORDER BY number LIMIT ?1", kl_int(limit));
-    gboolean found = query != NULL;
-    while (found) {
-        if (!kl_next(db, query, &found, error))
-            return FALSE;
-        if (!found)
-            break;
+    gboolean ok;
+    while (kl_each(db, query, &ok, error)) {
         KlOutboxRow *row = read_row(query, error);
         if (row == NULL)
             return FALSE;
         g_ptr_array_add(call->rows, row);
     }
-    return query != NULL;
+    return ok;
 }
 
 GPtrArray *

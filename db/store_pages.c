@@ -15,16 +15,12 @@ do_record_numbers(sqlite3 *db, gpointer data, GError **error)
     KlRecordFilter all = *call->filter;
     all.limit = 0;
     g_autoptr(sqlite3_stmt) query = kl_store_query_jobs(db, "number", &all, error);
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(db, query, &row, error))
-            return FALSE;
-        if (row) {
-            gint64 number = sqlite3_column_int64(query, 0);
-            g_array_append_val(call->numbers, number);
-        }
+    gboolean ok;
+    while (kl_each(db, query, &ok, error)) {
+        gint64 number = sqlite3_column_int64(query, 0);
+        g_array_append_val(call->numbers, number);
     }
-    return query != NULL;
+    return ok;
 }
 
 GArray *

@@ -150,18 +150,14 @@ do_records(sqlite3 *db, gpointer data, GError **error)
 {
     RecordsCall *call = data;
     g_autoptr(sqlite3_stmt) query = kl_store_query_jobs(db, KL_STORE_JOB_COLUMNS, call->filter, error);
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(db, query, &row, error))
-            return FALSE;
-        if (!row)
-            break;
+    gboolean ok;
+    while (kl_each(db, query, &ok, error)) {
         KlRecord *record = kl_store_read_job(query, error);
         if (record == NULL)
             return FALSE;
         g_ptr_array_add(call->records, record);
     }
-    return query != NULL;
+    return ok;
 }
 
 GPtrArray *
@@ -224,12 +220,12 @@ read_steps(sqlite3 *db, KlRecord *record, GError **error)
                  "SELECT step, attempt, outcome, code, detail, start_us, duration_us, device_us, store_us"
                  " FROM steps WHERE job = ?1 ORDER BY position",
                  kl_text(record->id));
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(db, query, &row, error) || (row && !read_step(query, record->steps, error)))
+    gboolean ok;
+    while (kl_each(db, query, &ok, error)) {
+        if (!read_step(query, record->steps, error))
             return FALSE;
     }
-    return query != NULL;
+    return ok;
 }
 
 static gboolean

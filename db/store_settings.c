@@ -93,14 +93,10 @@ do_acts(sqlite3 *db, gpointer data, GError **error)
     g_autoptr(sqlite3_stmt) query =
         kl_query(db, error, "SELECT time_us, who, role, what, subject, reason FROM acts ORDER BY number DESC LIMIT ?1",
                  kl_int(call->limit > 0 ? (gint64)call->limit : -1));
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(db, query, &row, error))
-            return FALSE;
-        if (row)
-            g_ptr_array_add(call->acts, read_act(query));
-    }
-    return query != NULL;
+    gboolean ok;
+    while (kl_each(db, query, &ok, error))
+        g_ptr_array_add(call->acts, read_act(query));
+    return ok;
 }
 
 GPtrArray *

@@ -76,18 +76,14 @@ count_hours(sqlite3 *db, StatisticsCall *call, GError **error)
                               ", 1, 0 FROM units_met WHERE passed_us NOT NULL) GROUP BY hour ORDER BY hour",
                         HOUR_US);
     g_autoptr(sqlite3_stmt) query = query_picked(db, call, rest, error);
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(db, query, &row, error))
-            return FALSE;
-        if (!row)
-            break;
+    gboolean ok;
+    while (kl_each(db, query, &ok, error)) {
         KlHourCount hour = {.start_us = sqlite3_column_int64(query, 0) * HOUR_US,
                             .passed = (guint)sqlite3_column_int64(query, 1),
                             .failed = (guint)sqlite3_column_int64(query, 2)};
         g_array_append_val(call->statistics->hours, hour);
     }
-    return query != NULL;
+    return ok;
 }
 
 static gboolean
@@ -95,18 +91,14 @@ count_codes(sqlite3 *db, StatisticsCall *call, GError **error)
 {
     g_autoptr(sqlite3_stmt) query = query_picked(
         db, call, "SELECT code, count(*) FROM picked WHERE code NOT NULL GROUP BY code ORDER BY 2 DESC, 1", error);
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(db, query, &row, error))
-            return FALSE;
-        if (!row)
-            break;
+    gboolean ok;
+    while (kl_each(db, query, &ok, error)) {
         KlCodeCount *count = g_new0(KlCodeCount, 1);
         count->code = kl_column_text(query, 0);
         count->jobs = (guint)sqlite3_column_int64(query, 1);
         g_ptr_array_add(call->statistics->codes, count);
     }
-    return query != NULL;
+    return ok;
 }
 
 /* The nearest-rank percentile: the least value that at least so many percent do not exceed. */
@@ -150,15 +142,11 @@ measure_steps(sqlite3 *db, StatisticsCall *call, GError **error)
                                     " SELECT step, attempts" PERCENTILE(5) PERCENTILE(25) PERCENTILE(50) PERCENTILE(75)
                                         PERCENTILE(95) " FROM ranked GROUP BY step",
                      error);
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(db, query, &row, error))
-            return FALSE;
-        if (row)
-            g_ptr_array_add(call->statistics->steps, read_step_times(query));
-    }
+    gboolean ok;
+    while (kl_each(db, query, &ok, error))
+        g_ptr_array_add(call->statistics->steps, read_step_times(query));
     g_ptr_array_sort(call->statistics->steps, compare_steps);
-    return query != NULL;
+    return ok;
 }
 
 static gboolean
@@ -172,14 +160,10 @@ list_work_orders(sqlite3 *db, StatisticsCall *call, GError **error)
                                                  "SELECT work_order FROM picked WHERE work_order NOT NULL"
                                                  " GROUP BY work_order ORDER BY max(started_us) DESC LIMIT 100",
                                                  error);
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(db, query, &row, error))
-            return FALSE;
-        if (row)
-            g_ptr_array_add(call->statistics->work_orders, kl_column_text(query, 0));
-    }
-    return query != NULL;
+    gboolean ok;
+    while (kl_each(db, query, &ok, error))
+        g_ptr_array_add(call->statistics->work_orders, kl_column_text(query, 0));
+    return ok;
 }
 
 static gboolean

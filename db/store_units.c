@@ -49,14 +49,10 @@ read_keys(sqlite3 *db, const char *imei, GPtrArray *keys, GError **error)
     g_autoptr(sqlite3_stmt) query =
         kl_query(db, error, "SELECT spki_sha256 FROM keys WHERE imei = ?1 AND retired_us IS NULL ORDER BY number",
                  kl_text(imei));
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(db, query, &row, error))
-            return FALSE;
-        if (row)
-            g_ptr_array_add(keys, kl_column_text(query, 0));
-    }
-    return query != NULL;
+    gboolean ok;
+    while (kl_each(db, query, &ok, error))
+        g_ptr_array_add(keys, kl_column_text(query, 0));
+    return ok;
 }
 
 static KlUnitState *

@@ -79,12 +79,8 @@ find_units(sqlite3 *db, const KlIdentifier *id, GPtrArray *units, GError **error
                     " (SELECT sha256 FROM certificates c WHERE c.imei = u.imei AND superseded_us IS NULL"
                     " AND revoked_us IS NULL) FROM units u WHERE u.imei IN (" UNITS_MEANT ") ORDER BY u.number",
                     id, N_UNITS_MEANT, error);
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(db, query, &row, error))
-            return FALSE;
-        if (!row)
-            break;
+    gboolean ok;
+    while (kl_each(db, query, &ok, error)) {
         KlTraceUnit *unit = g_new0(KlTraceUnit, 1);
         unit->imei = kl_column_text(query, 0);
         unit->fsn = kl_column_text(query, 1);
@@ -95,7 +91,7 @@ find_units(sqlite3 *db, const KlIdentifier *id, GPtrArray *units, GError **error
         unit->certificate = kl_column_text(query, 6);
         g_ptr_array_add(units, unit);
     }
-    return query != NULL;
+    return ok;
 }
 
 /* Jobs that never got to know a unit, or were refused the one they named and that nobody knows. */
@@ -107,12 +103,8 @@ find_jobs(sqlite3 *db, const KlIdentifier *id, GPtrArray *units, GError **error)
                                                 " WHERE id IN (" JOBS_MEANT ") AND NOT EXISTS"
                                                 " (SELECT 1 FROM units u WHERE u.imei = j.imei) ORDER BY number",
                                                 id, N_JOBS_MEANT, error);
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(db, query, &row, error))
-            return FALSE;
-        if (!row)
-            break;
+    gboolean ok;
+    while (kl_each(db, query, &ok, error)) {
         KlTraceUnit *unit = g_new0(KlTraceUnit, 1);
         unit->job = kl_column_text(query, 0);
         unit->fsn = kl_column_text(query, 1);
@@ -121,7 +113,7 @@ find_jobs(sqlite3 *db, const KlIdentifier *id, GPtrArray *units, GError **error)
         unit->firmware = kl_column_text(query, 4);
         g_ptr_array_add(units, unit);
     }
-    return query != NULL;
+    return ok;
 }
 
 /* The refused job leads to the unit that it said it was. */
@@ -131,20 +123,16 @@ find_refused(sqlite3 *db, const KlIdentifier *id, GPtrArray *units, GError **err
     g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(sqlite3_stmt) query = query_meant(
         db, "SELECT DISTINCT imei FROM jobs WHERE imei NOT NULL AND id IN (" JOBS_MEANT ")", id, N_JOBS_MEANT, error);
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(db, query, &row, error))
-            return FALSE;
-        if (row)
-            g_ptr_array_add(found, kl_column_text(query, 0));
-    }
-    for (guint i = 0; query != NULL && i < found->len; i++) {
+    gboolean ok;
+    while (kl_each(db, query, &ok, error))
+        g_ptr_array_add(found, kl_column_text(query, 0));
+    for (guint i = 0; ok && i < found->len; i++) {
         g_auto(KlIdentifier) imei = {0};
         kl_identifier_init(&imei, found->pdata[i]);
         if (!find_units(db, &imei, units, error))
             return FALSE;
     }
-    return query != NULL;
+    return ok;
 }
 
 static gboolean

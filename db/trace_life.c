@@ -129,14 +129,10 @@ static gboolean
 read_life(sqlite3 *db, KlTraceUnit *unit, GError **error)
 {
     g_autoptr(sqlite3_stmt) query = kl_query(db, error, LIFE, kl_text(unit->imei), kl_text(unit->job));
-    gboolean row = query != NULL;
-    while (row) {
-        if (!kl_next(db, query, &row, error))
-            return FALSE;
-        if (row)
-            g_ptr_array_add(unit->life, read_entry(query));
-    }
-    return query != NULL;
+    gboolean ok;
+    while (kl_each(db, query, &ok, error))
+        g_ptr_array_add(unit->life, read_entry(query));
+    return ok;
 }
 
 gboolean

@@ -1,6 +1,6 @@
 #include "station/registration.h"
 
-#include <json-glib/json-glib.h>
+#include "station/json_member.h"
 
 KlRegistration *
 kl_registration_new(const KlProfile *profile, const char *device_id)
@@ -51,7 +51,5 @@ kl_parameters_topic(const char *parameters)
     g_autoptr(JsonNode) root = json_from_string(parameters, NULL);
     if (root == NULL || !JSON_NODE_HOLDS_OBJECT(root))
         return NULL;
-    JsonNode *node = json_object_get_member(json_node_get_object(root), "topic");
-    gboolean text = node != NULL && json_node_get_value_type(node) == G_TYPE_STRING;
-    return text ? g_strdup(json_node_get_string(node)) : NULL;
+    return g_strdup(kl_member_text(json_node_get_object(root), "topic"));
 }

@@ -1,6 +1,6 @@
 #include "station/sink.h"
 
-#include <json-glib/json-glib.h>
+#include "station/json_member.h"
 
 static const char *const kind_names[] = {
     [KL_OUTBOX_REGISTRATION] = "registration",
@@ -44,8 +44,7 @@ kl_outbox_row_text(const KlOutboxRow *row, const char *name)
     g_autoptr(JsonNode) body = json_from_string(row->body, NULL);
     if (body == NULL || !JSON_NODE_HOLDS_OBJECT(body))
         return NULL;
-    JsonNode *member = json_object_get_member(json_node_get_object(body), name);
-    return member != NULL && json_node_get_value_type(member) == G_TYPE_STRING ? json_node_dup_string(member) : NULL;
+    return g_strdup(kl_member_text(json_node_get_object(body), name));
 }
 
 void

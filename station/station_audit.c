@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <json-glib/json-glib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -16,6 +15,7 @@
 #include "db/audit_proof.h"
 #include "db/store_sqlite.h"
 #include "station/canonical.h"
+#include "station/json_member.h"
 #include "station/station_private.h"
 
 /* What writing into the journal takes. */
@@ -243,38 +243,24 @@ kl_station_checkpoint_clear(KlStationCheckpoint *checkpoint)
     g_clear_pointer(&checkpoint->fingerprint, g_free);
 }
 
-static char *
-text_member(JsonObject *object, const char *name)
-{
-    JsonNode *node = json_object_get_member(object, name);
-    return node != NULL && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_dup_string(node) : NULL;
-}
-
-static gint64
-number_member(JsonObject *object, const char *name)
-{
-    JsonNode *node = json_object_get_member(object, name);
-    return node != NULL && json_node_get_value_type(node) == G_TYPE_INT64 ? json_node_get_int(node) : 0;
-}
-
 /* Takes line over. */
 static gboolean
 take_apart(KlStationCheckpoint *checkpoint, char *line, GError **error)
 {
     checkpoint->line = line;
     g_autoptr(JsonNode) outer = json_from_string(line, NULL);
-    g_autofree char *body =
-        outer != NULL && JSON_NODE_HOLDS_OBJECT(outer) ? text_member(json_node_get_object(outer), "body") : NULL;
+    const char *body =
+        outer != NULL && JSON_NODE_HOLDS_OBJECT(outer) ? kl_member_text(json_node_get_object(outer), "body") : NULL;
     g_autoptr(JsonNode) inner = body != NULL ? json_from_string(body, NULL) : NULL;
     if (inner == NULL || !JSON_NODE_HOLDS_OBJECT(inner))
         return kl_fail(error, KL_ERROR_AUDIT_BROKEN, "this is no checkpoint: %.200s", line);
     JsonObject *object = json_node_get_object(inner);
-    checkpoint->station = text_member(object, "station");
-    checkpoint->reason = text_member(object, "reason");
-    checkpoint->hash = text_member(object, "hash");
-    checkpoint->fingerprint = text_member(object, "certificate_sha256");
-    checkpoint->n = (guint64)number_member(object, "n");
-    checkpoint->time_us = number_member(object, "time_us");
+    checkpoint->station = g_strdup(kl_member_text(object, "station"));
+    checkpoint->reason = g_strdup(kl_member_text(object, "reason"));
+    checkpoint->hash = g_strdup(kl_member_text(object, "hash"));
+    checkpoint->fingerprint = g_strdup(kl_member_text(object, "certificate_sha256"));
+    checkpoint->n = (guint64)kl_member_number(object, "n");
+    checkpoint->time_us = kl_member_number(object, "time_us");
     return TRUE;
 }
 

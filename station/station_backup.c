@@ -1,12 +1,12 @@
 #include "station/station_backup.h"
 
-#include <json-glib/json-glib.h>
 #include <unistd.h>
 
 #include "certs/seal.h"
 #include "db/restore.h"
 #include "db/store_sqlite.h"
 #include "station/canonical.h"
+#include "station/json_member.h"
 #include "station/log.h"
 #include "station/station_audit.h"
 #include "station/station_private.h"
@@ -109,11 +109,8 @@ check_sum(const char *file, const char *sha256, gboolean *summed, GError **error
     if (!g_file_get_contents(beside, &text, NULL, NULL))
         return TRUE;
     g_autoptr(JsonNode) node = json_from_string(text, NULL);
-    JsonNode *member = node != NULL && JSON_NODE_HOLDS_OBJECT(node)
-                           ? json_object_get_member(json_node_get_object(node), "sha256")
-                           : NULL;
     const char *said =
-        member != NULL && json_node_get_value_type(member) == G_TYPE_STRING ? json_node_get_string(member) : NULL;
+        node != NULL && JSON_NODE_HOLDS_OBJECT(node) ? kl_member_text(json_node_get_object(node), "sha256") : NULL;
     if (g_strcmp0(said, sha256) != 0)
         return kl_fail(error, KL_ERROR_BACKUP_BROKEN, "%s has SHA-256 %s, and %s says %s", file, sha256, beside,
                        said != NULL ? said : "nothing");

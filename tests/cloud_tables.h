@@ -13,28 +13,13 @@
 #define TABLE_COUNTERS "Keyline_counters"
 #define TABLE_FIRMWARE "Devicemanager_update"
 
-/* Leads every AWS client of this process, and of its children, to the peer. */
-static inline void
-aws_peer_lead(const AwsPeer *peer)
-{
-    g_auto(GStrv) envp = aws_peer_environ(peer, g_get_environ());
-    static const char *const names[] = {"AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
-                                        "AWS_EC2_METADATA_DISABLED"};
-    for (guint i = 0; i < G_N_ELEMENTS(names); i++)
-        g_setenv(names[i], g_environ_getenv(envp, names[i]), TRUE);
-    g_setenv("AWS_CONFIG_FILE", "/dev/null/none", TRUE);
-    g_setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null/none", TRUE);
-    g_unsetenv("AWS_SESSION_TOKEN");
-    g_unsetenv("AWS_PROFILE");
-}
-
 static inline void
 cloud_table_call(KlAws *aws, KlAwsOperationId operation, const char *json, KlAwsAnswer *answer)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(JsonNode) body = json_from_string(json, &error);
     g_assert_no_error(error);
-    KlOp op = {.deadline_us = g_get_monotonic_time() + 30 * G_USEC_PER_SEC};
+    KlOp op = {.deadline_us = g_get_monotonic_time() + 120 * G_USEC_PER_SEC};
     const KlAwsCall call = {.operation = operation, .body = body, .safe = TRUE};
     kl_aws_call(aws, &call, &op, answer, &error);
     g_assert_no_error(error);

@@ -6,7 +6,7 @@
 #include "station/mqtt/rehearsal.h"
 #include "tests/rig/line_rig.h"
 
-#define PRODUCT "rehearsal.first-boot=true", "rehearsal.timeout-seconds=20", "product.restart-seconds=1"
+#define PRODUCT "rehearsal.first-boot=true", "rehearsal.timeout-seconds=120"
 #define ANSWER_MS 4000
 #define LATE_MS 300
 

@@ -11,9 +11,9 @@
 
 #include "drivers/at_wp77/sim/sim_bus.h"
 
-#define PATIENCE_MS 10000
-#define PATIENCE_US (10 * G_USEC_PER_SEC)
-#define REQUEST_TIMEOUT_MS 5000
+#define PATIENCE_MS 120000 /* then something is wrong */
+#define PATIENCE_US (PATIENCE_MS * G_TIME_SPAN_MILLISECOND)
+#define REQUEST_TIMEOUT_MS PATIENCE_MS
 
 /* First thing in main. */
 static inline void

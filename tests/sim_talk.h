@@ -13,7 +13,7 @@
 #include "drivers/at_wp77/agent/agent_errors.h"
 #include "drivers/at_wp77/sim/sim.h"
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 120000 /* then something is wrong */
 #define PIECE 90
 #define NONCE "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 

@@ -22,7 +22,7 @@ static const KlAwsSection tables = {
 static inline KlAws *
 make_aws(void)
 {
-    const KlAwsOptions options = {.backoff_ms = 1, .attempts = 3, .attempt_ms = 2000};
+    const KlAwsOptions options = {.backoff_ms = 1, .attempts = 3, .attempt_ms = 60000};
     g_autoptr(GError) error = NULL;
     KlAws *aws = kl_aws_new(&options, &error);
     g_assert_no_error(error);
@@ -32,7 +32,7 @@ make_aws(void)
 static inline KlOp
 make_op(void)
 {
-    return (KlOp){.deadline_us = g_get_monotonic_time() + 60 * G_USEC_PER_SEC};
+    return (KlOp){.deadline_us = g_get_monotonic_time() + 120 * G_USEC_PER_SEC};
 }
 
 /* A registration row as the outbox has it. */

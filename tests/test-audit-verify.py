@@ -13,8 +13,9 @@ import sys
 import tempfile
 import traceback
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-import audit_verify as av  # noqa: E402
+import auditor as av  # noqa: E402
 
 PEER = sys.argv[1]
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else 6

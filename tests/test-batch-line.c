@@ -5,7 +5,7 @@
 #include "tests/rig/line_rig.h"
 
 #define SLOTS 4
-#define WAIT_US (60 * G_USEC_PER_SEC)
+#define WAIT_US (120 * G_USEC_PER_SEC)
 
 /* The station's signer behind a door that the test opens and closes. */
 typedef struct {

@@ -237,7 +237,7 @@ main(int argc, char **argv)
     g_autoptr(GError) error = NULL;
     if (!kl_sim_bus_enter(argv, &error))
         g_error("%s", error->message);
-    alarm(60); /* a conversation that does not go as it should must not wait for ever */
+    alarm(240); /* a conversation that does not go as it should must not wait for ever */
     g_unsetenv("KEYLINE_STATION");
     g_setenv("LC_ALL", "C.UTF-8", TRUE);
     g_test_init(&argc, &argv, NULL);

@@ -295,7 +295,7 @@ do_iot(KlAwsOperationId operation, const char *path, const KlPair *query, const 
     g_autoptr(KlAws) aws = open_aws();
     g_autoptr(JsonNode) body = json != NULL ? json_from_string(json, NULL) : NULL;
     const KlAwsCall call = {operation, path, query, headers, body, FALSE};
-    KlOp op = {.deadline_us = g_get_monotonic_time() + 30 * G_USEC_PER_SEC};
+    KlOp op = {.deadline_us = g_get_monotonic_time() + 120 * G_USEC_PER_SEC};
     g_auto(KlAwsAnswer) answer = {0};
     g_autoptr(GError) error = NULL;
     kl_aws_call(aws, &call, &op, &answer, &error);

@@ -16,7 +16,7 @@
 #define EVENTS 200
 #define WARM_UP 200
 #define PAUSE_US 20000 /* at most, between two events: about as long as a job, over all slots */
-#define SETTLE_US (60 * G_USEC_PER_SEC)
+#define SETTLE_US (120 * G_USEC_PER_SEC)
 #define MEMORY_KB(events) (1024 + 3 * (gint64)(events) / 2) /* what caches may grow by; a lost record is more */
 
 /* What the window would show in a slot: a verdict, until what it is about goes. */

@@ -49,7 +49,7 @@ get_once(const char *profile, GError **error)
     g_assert_nonnull(config);
     g_autoptr(KlHttp) http = kl_http_new(NULL);
     g_autoptr(KlAwsCredentials) credentials = kl_aws_credentials_new(config, http);
-    KlOp op = {.deadline_us = g_get_monotonic_time() + 20 * G_USEC_PER_SEC};
+    KlOp op = {.deadline_us = g_get_monotonic_time() + 120 * G_USEC_PER_SEC};
     KlAwsKeys *keys = kl_aws_credentials_get(credentials, &op, error);
     if (error != NULL && *error != NULL) {
         g_test_message("%s", (*error)->message);

@@ -8,7 +8,7 @@
 #include "station/error.h"
 #include "tests/rig/net_server.h"
 
-#define LONG_MS 30000
+#define LONG_MS 120000
 
 static KlHttpRequest
 request_to(const char *origin)

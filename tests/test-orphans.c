@@ -67,7 +67,7 @@ cloud_call(KlAws *aws, KlAwsOperationId operation, const char *path, const char 
 {
     g_autoptr(JsonNode) body = json_from_string(json, NULL);
     const KlAwsCall call = {.operation = operation, .path = path, .body = body};
-    KlOp op = {.deadline_us = g_get_monotonic_time() + 30 * G_USEC_PER_SEC};
+    KlOp op = {.deadline_us = g_get_monotonic_time() + 120 * G_USEC_PER_SEC};
     g_auto(KlAwsAnswer) answer = {0};
     g_autoptr(GError) error = NULL;
     kl_aws_call(aws, &call, &op, &answer, &error);
@@ -88,7 +88,7 @@ certificate_in_aws(Bench *bench, const char *device, GBytes **der)
     json_node_take_object(body, json_object_new());
     json_object_set_string_member(json_node_get_object(body), "certificateSigningRequest", csr);
     const KlAwsCall call = {.operation = KL_AWS_CREATE_CERTIFICATE_FROM_CSR, .path = "/certificates", .body = body};
-    KlOp op = {.deadline_us = g_get_monotonic_time() + 30 * G_USEC_PER_SEC};
+    KlOp op = {.deadline_us = g_get_monotonic_time() + 120 * G_USEC_PER_SEC};
     g_auto(KlAwsAnswer) answer = {0};
     g_autoptr(GError) error = NULL;
     kl_aws_call(bench->aws, &call, &op, &answer, &error);
@@ -112,7 +112,7 @@ set_status(Bench *bench, const char *id, const char *status)
     g_autofree char *path = kl_uri_path("certificates", id, NULL);
     const KlPair query[] = {{"newStatus", status}, {NULL, NULL}};
     const KlAwsCall call = {.operation = KL_AWS_UPDATE_CERTIFICATE, .path = path, .query = query};
-    KlOp op = {.deadline_us = g_get_monotonic_time() + 30 * G_USEC_PER_SEC};
+    KlOp op = {.deadline_us = g_get_monotonic_time() + 120 * G_USEC_PER_SEC};
     g_auto(KlAwsAnswer) answer = {0};
     g_autoptr(GError) error = NULL;
     kl_aws_call(bench->aws, &call, &op, &answer, &error);

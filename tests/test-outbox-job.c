@@ -50,7 +50,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Work, work_clear)
 /* --- a record --- */
 
 /* An outbox with nothing to do looks once a minute by itself: what is sent earlier was told to it. */
-#define POKED_US (20 * G_USEC_PER_SEC)
+#define POKED_US (50 * G_USEC_PER_SEC)
 
 static void
 assert_called(FakeSink *fake, guint calls)

@@ -16,7 +16,7 @@ push(KlEvent *event, gpointer queue)
 static KlEvent *
 pop(KlQueue *events)
 {
-    KlEvent *event = kl_queue_pop(events, g_get_monotonic_time() + 60 * G_USEC_PER_SEC);
+    KlEvent *event = kl_queue_pop(events, g_get_monotonic_time() + 120 * G_USEC_PER_SEC);
     g_assert_nonnull(event);
     return event;
 }
@@ -211,21 +211,27 @@ count_look(gpointer queue)
     g_assert_true(kl_queue_push(queue, GINT_TO_POINTER(1)));
 }
 
-/* One hundred pokes, each waited for, in much less than one hundred intervals. */
+#define POKES 200
+#define QUICK_US (KL_LOOKOUT_EVERY_MS * G_TIME_SPAN_MILLISECOND / 3)
+
+/* Most pokes are answered in a fraction of the interval; on a busy machine, some of a few hundred. Without being poked
+ * it looks one interval after the last time, which is when each of these begins to wait. */
 static void
 test_poke(void)
 {
     g_autoptr(KlQueue) looks = kl_queue_new(NULL);
     g_autoptr(KlLookout) lookout = kl_lookout_new(count_look, looks);
-    gint64 from_us = g_get_monotonic_time();
-    for (guint i = 0; i < 100; i++) {
+    guint quick = 0;
+    g_assert_nonnull(kl_queue_pop(looks, G_MAXINT64));
+    for (guint i = 0; i < POKES && quick < 10; i++) {
         while (kl_queue_pop(looks, 0) != NULL)
             continue;
+        gint64 from_us = g_get_monotonic_time();
         kl_lookout_poke(lookout);
         g_assert_nonnull(kl_queue_pop(looks, G_MAXINT64));
+        quick += g_get_monotonic_time() - from_us < QUICK_US;
     }
-    gint64 intervals = (g_get_monotonic_time() - from_us) / (KL_LOOKOUT_EVERY_MS * G_TIME_SPAN_MILLISECOND);
-    g_assert_cmpint(intervals, <, 50);
+    g_assert_cmpuint(quick, ==, 10);
     /* It looks without being poked, too. */
     while (kl_queue_pop(looks, 0) != NULL)
         continue;

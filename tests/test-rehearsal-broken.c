@@ -16,7 +16,9 @@ pull_out(gpointer rig)
 static void
 test_pulled_out(void)
 {
-    g_autoptr(KlLineRig) rig = new_rig(2, NULL);
+    static const char *const product[] = {PRODUCT, "product.restart-seconds=1", NULL};
+    const KlSimOptions options = {.units = 2, .one_port = TRUE, .answer_ms = ANSWER_MS};
+    g_autoptr(KlLineRig) rig = kl_line_rig_new(&options, product);
     hooks.after = pull_out;
     hooks.data = rig;
     g_autoptr(KlRecord) record = run(rig->station, 1, NULL);

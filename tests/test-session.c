@@ -21,7 +21,7 @@ unlocked(GObject *source, GAsyncResult *result, gpointer data)
 static void
 spin_until(gboolean (*reached)(KlSession *, guint), KlSession *session, guint value)
 {
-    gint64 until_us = g_get_monotonic_time() + 30 * G_USEC_PER_SEC;
+    gint64 until_us = g_get_monotonic_time() + 120 * G_USEC_PER_SEC;
     while (!reached(session, value)) {
         g_assert_cmpint(g_get_monotonic_time(), <, until_us);
         g_main_context_iteration(NULL, FALSE);
@@ -418,7 +418,7 @@ test_left_open(void)
     g_autoptr(KlLineRig) rig = kl_line_rig_new(&options, NULL);
     kl_line_rig_close(rig);
     g_setenv("KEYLINE_TEST_STATION", rig->station_dir, TRUE);
-    g_test_trap_subprocess("/session/left-open/subprocess", 30 * G_USEC_PER_SEC, 0);
+    g_test_trap_subprocess("/session/left-open/subprocess", 120 * G_USEC_PER_SEC, 0);
     g_unsetenv("KEYLINE_TEST_STATION");
     g_test_trap_assert_failed();
     g_test_trap_assert_stderr("*session->line == NULL*");

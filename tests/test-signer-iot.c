@@ -13,23 +13,6 @@ make_signer(KlAws *aws)
     return kl_signer_iot_new(&options);
 }
 
-/* A signer and what it needs. */
-typedef struct {
-    KlAws *aws;
-    KlSigner *signer;
-    KlPki *pki;
-} Rig;
-
-static void
-rig_clear(Rig *rig)
-{
-    rig->signer->klass->free(rig->signer);
-    rig->pki->klass->free(rig->pki);
-    kl_aws_free(rig->aws);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Rig, rig_clear)
-
 static Rig
 rig_open(guint attempt_ms)
 {
@@ -44,7 +27,7 @@ rig_open(guint attempt_ms)
 static void
 test_unit(void)
 {
-    g_auto(Rig) rig = rig_open(5000);
+    g_auto(Rig) rig = rig_open(PATIENT_ATTEMPT_MS);
     g_auto(Unit) unit = {0};
     g_autoptr(GError) error = NULL;
     g_autoptr(OracleFolder) dir = oracle_folder();
@@ -113,7 +96,7 @@ check_cell(const char *operation, const Fault *fault, gboolean once)
         g_assert_cmpuint(cloud_count(unit.csr->spki_sha256, NULL, &made), <=, 1);
     }
     /* Another program, which knows the journal and nothing else. */
-    g_auto(Rig) rig = rig_open(5000);
+    g_auto(Rig) rig = rig_open(PATIENT_ATTEMPT_MS);
     unit_finish(&unit, rig.signer, rig.pki);
     g_assert_cmpuint(cloud_count(unit.csr->spki_sha256, NULL, NULL), ==, 1);
     g_assert_cmpuint(cloud_count(unit.csr->spki_sha256, "ACTIVE", NULL), ==, 1);
@@ -147,7 +130,7 @@ test_matrix_of_lookup(void)
         for (guint j = 0; j < G_N_ELEMENTS(cloud_faults); j++) {
             const Fault *fault = &cloud_faults[j];
             g_auto(Rig) rig = rig_open(cloud_attempt_ms(fault));
-            g_auto(Rig) patient = rig_open(5000); /* making a certificate takes the peer its time */
+            g_auto(Rig) patient = rig_open(PATIENT_ATTEMPT_MS); /* making a certificate takes the peer its time */
             g_auto(Unit) unit = {0};
             g_autoptr(GError) error = NULL;
             unit_open(&unit);
@@ -163,7 +146,7 @@ test_matrix_of_lookup(void)
             g_assert_false(unit_attempt(&unit, rig.signer, rig.pki, &error));
             g_assert_null(unit.ledger);
             aws_peer_clear(peer);
-            g_auto(Rig) later = rig_open(5000);
+            g_auto(Rig) later = rig_open(PATIENT_ATTEMPT_MS);
             unit_finish(&unit, later.signer, later.pki);
             g_assert_cmpstr(unit.ledger->sha256, ==, made);
             g_assert_cmpuint(cloud_count(unit.csr->spki_sha256, NULL, NULL), ==, 1);
@@ -181,7 +164,7 @@ test_matrix_of_withdrawal(void)
     for (guint i = 0; i < G_N_ELEMENTS(operations); i++) {
         for (guint j = 0; j < G_N_ELEMENTS(cloud_faults); j++) {
             g_auto(Rig) rig = rig_open(cloud_attempt_ms(&cloud_faults[j]));
-            g_auto(Rig) later = rig_open(5000);
+            g_auto(Rig) later = rig_open(PATIENT_ATTEMPT_MS);
             g_auto(Unit) unit = {0};
             g_autoptr(GError) error = NULL;
             KlOp op = cloud_op();
@@ -204,7 +187,7 @@ test_matrix_of_withdrawal(void)
 static void
 test_adoption(void)
 {
-    g_auto(Rig) rig = rig_open(5000);
+    g_auto(Rig) rig = rig_open(PATIENT_ATTEMPT_MS);
     const KlSignerIotOptions paged = {.aws = rig.aws, .issuer_pem = issuer_pem, .page = 2};
     rig.signer->klass->free(rig.signer);
     rig.signer = kl_signer_iot_new(&paged);
@@ -260,7 +243,7 @@ test_adoption(void)
 static void
 test_one_at_a_time(void)
 {
-    g_auto(Rig) rig = rig_open(5000);
+    g_auto(Rig) rig = rig_open(PATIENT_ATTEMPT_MS);
     g_auto(Unit) unit = {0};
     unit_open(&unit);
     unit_finish(&unit, rig.signer, rig.pki);
@@ -290,7 +273,7 @@ test_things(void)
         {"{\"imei\": \"%s\"}", TRUE},
     };
     for (guint i = 0; i < G_N_ELEMENTS(table); i++) {
-        g_auto(Rig) rig = rig_open(5000);
+        g_auto(Rig) rig = rig_open(PATIENT_ATTEMPT_MS);
         g_auto(Unit) unit = {0};
         g_autoptr(GError) error = NULL;
         unit_open(&unit);
@@ -312,7 +295,7 @@ test_things(void)
 static void
 test_revoked(void)
 {
-    g_auto(Rig) rig = rig_open(5000);
+    g_auto(Rig) rig = rig_open(PATIENT_ATTEMPT_MS);
     g_auto(Unit) unit = {0};
     g_autoptr(GError) error = NULL;
     KlOp op = cloud_op();
@@ -330,7 +313,7 @@ test_revoked(void)
 static void
 test_endpoint(void)
 {
-    g_auto(Rig) rig = rig_open(5000);
+    g_auto(Rig) rig = rig_open(PATIENT_ATTEMPT_MS);
     g_autoptr(GError) error = NULL;
     KlOp op = cloud_op();
     guint before = aws_peer_calls(peer, "DescribeEndpoint");
@@ -348,7 +331,7 @@ static void
 test_unfit(void)
 {
     static const char *const names[] = {"", "a b", "caf\xc3\xa9", "a/b", "#"};
-    g_auto(Rig) rig = rig_open(5000);
+    g_auto(Rig) rig = rig_open(PATIENT_ATTEMPT_MS);
     g_auto(Unit) unit = {0};
     g_autoptr(GError) error = NULL;
     KlOp op = cloud_op();
@@ -377,7 +360,7 @@ test_unfit(void)
 static void
 test_checks(void)
 {
-    g_auto(Rig) rig = rig_open(5000);
+    g_auto(Rig) rig = rig_open(PATIENT_ATTEMPT_MS);
     g_auto(Unit) unit = {0};
     g_autoptr(GError) error = NULL;
     unit_open(&unit);

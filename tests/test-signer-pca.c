@@ -9,12 +9,6 @@
 
 static char *ca_arn, *folder;
 
-typedef struct {
-    KlAws *aws;
-    KlSigner *signer;
-    KlPki *pki;
-} Rig;
-
 static KlSigner *
 make_signer(KlAws *aws, const char *template_arn)
 {
@@ -42,7 +36,7 @@ static Rig
 rig_open(KlRegisterMode mode, guint attempt_ms)
 {
     g_autoptr(GError) error = NULL;
-    KlAws *calm = cloud_aws(5000);
+    KlAws *calm = cloud_aws(PATIENT_ATTEMPT_MS);
     g_autofree char *anchors = read_anchors(calm);
     kl_aws_free(calm);
     KlAws *aws = cloud_aws(attempt_ms);
@@ -52,16 +46,6 @@ rig_open(KlRegisterMode mode, guint attempt_ms)
         rig.signer = kl_signer_register_new(rig.signer, aws, NULL, mode);
     return rig;
 }
-
-static void
-rig_clear(Rig *rig)
-{
-    rig->signer->klass->free(rig->signer);
-    rig->pki->klass->free(rig->pki);
-    kl_aws_free(rig->aws);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Rig, rig_clear)
 
 /* How many certificates the CA has made for a key; *id is the last's, *revoked why that was revoked. */
 static guint
@@ -101,7 +85,7 @@ count_notes(void)
 static void
 test_unit(void)
 {
-    g_auto(Rig) rig = rig_open(KL_REGISTER_NO, 5000);
+    g_auto(Rig) rig = rig_open(KL_REGISTER_NO, PATIENT_ATTEMPT_MS);
     g_auto(Unit) unit = {0};
     g_autoptr(GError) error = NULL;
     g_autoptr(OracleFolder) dir = oracle_folder();
@@ -142,7 +126,7 @@ test_unit(void)
 static void
 test_revoke_unknown(void)
 {
-    g_autoptr(KlAws) aws = cloud_aws(5000);
+    g_autoptr(KlAws) aws = cloud_aws(PATIENT_ATTEMPT_MS);
     g_autofree char *gone = g_strdup(ca_arn);
     static const char *const serials[] = {"abc", "1", "0123456789abcdef"};
     gone[strlen(gone) - 1] ^= 1;
@@ -178,7 +162,7 @@ static void
 test_failed(void)
 {
     {
-        g_auto(Rig) rig = rig_open(KL_REGISTER_NO, 5000);
+        g_auto(Rig) rig = rig_open(KL_REGISTER_NO, PATIENT_ATTEMPT_MS);
         g_auto(Unit) unit = {0};
         unit_open(&unit);
         cloud_settings("{\"pca_failures\": 3}");
@@ -195,7 +179,7 @@ test_failed(void)
         ORACLE(folder, "rm -f pca/*");
     }
     /* The program ended before it asked for the certificate: lookup() finds out. */
-    g_auto(Rig) rig = rig_open(KL_REGISTER_NO, 5000);
+    g_auto(Rig) rig = rig_open(KL_REGISTER_NO, PATIENT_ATTEMPT_MS);
     g_auto(Unit) unit = {0};
     g_autoptr(GError) error = NULL;
     unit_open(&unit);
@@ -218,7 +202,7 @@ test_failed(void)
 static void
 test_asked_again(void)
 {
-    g_auto(Rig) rig = rig_open(KL_REGISTER_NO, 5000);
+    g_auto(Rig) rig = rig_open(KL_REGISTER_NO, PATIENT_ATTEMPT_MS);
     g_auto(Unit) unit = {0};
     g_autoptr(GError) error = NULL;
     g_autoptr(KlCertificate) found = NULL;
@@ -272,7 +256,7 @@ check_cell(const char *operation, const Fault *fault)
         g_assert_true(!passed || cloud_count(unit.csr->spki_sha256, "ACTIVE", NULL) == 1);
         g_assert_cmpuint(count_issued(unit.csr->spki_sha256, &made, NULL), <=, 1);
     }
-    g_auto(Rig) rig = rig_open(KL_REGISTER_CA, 5000);
+    g_auto(Rig) rig = rig_open(KL_REGISTER_CA, PATIENT_ATTEMPT_MS);
     unit_finish(&unit, rig.signer, rig.pki);
     g_assert_cmpuint(count_issued(unit.csr->spki_sha256, NULL, NULL), ==, 1);
     g_assert_cmpuint(cloud_count(unit.csr->spki_sha256, NULL, NULL), ==, 1);
@@ -303,11 +287,11 @@ test_note(void)
     g_autoptr(GError) error = NULL;
     KlOp op = cloud_op();
     unit_open(&unit);
-    g_auto(Rig) first = rig_open(KL_REGISTER_NO, 5000);
+    g_auto(Rig) first = rig_open(KL_REGISTER_NO, PATIENT_ATTEMPT_MS);
     g_autoptr(KlCertificate) lost = unit_get(&unit, first.signer, &op, &error);
     g_assert_no_error(error);
     guint asked = aws_peer_calls(peer, "IssueCertificate");
-    g_auto(Rig) second = rig_open(KL_REGISTER_NO, 5000);
+    g_auto(Rig) second = rig_open(KL_REGISTER_NO, PATIENT_ATTEMPT_MS);
     unit_ask(&unit);
     g_autoptr(KlCertificate) found = unit_get(&unit, second.signer, &op, &error);
     g_assert_cmpstr(found->sha256, ==, lost->sha256);
@@ -332,7 +316,7 @@ static void
 test_unfit(void)
 {
     static const char *const arns[] = {NULL, "", "arn:aws:iot:eu-north-1:1:x", "acm-pca"};
-    g_autoptr(KlAws) aws = cloud_aws(5000);
+    g_autoptr(KlAws) aws = cloud_aws(PATIENT_ATTEMPT_MS);
     g_autoptr(GError) error = NULL;
     for (guint i = 0; i < G_N_ELEMENTS(arns); i++) {
         const KlSignerPcaOptions options = {aws, arns[i], NULL, folder};
@@ -340,7 +324,7 @@ test_unfit(void)
         oracle_assert_code(error, KL_ERROR_CONFIG_INVALID);
         g_clear_error(&error);
     }
-    g_auto(Rig) rig = rig_open(KL_REGISTER_NO, 5000);
+    g_auto(Rig) rig = rig_open(KL_REGISTER_NO, PATIENT_ATTEMPT_MS);
     g_auto(Unit) unit = {0};
     KlOp op = cloud_op();
     unit_open(&unit);
@@ -368,7 +352,7 @@ test_templates(void)
         {"arn:aws:acm-pca:::template/EndEntityCertificate/V1", 10, TRUE},
         {"arn:aws:acm-pca:::template/EndEntityServerAuthCertificate/V1", 10, FALSE},
     };
-    g_auto(Rig) rig = rig_open(KL_REGISTER_NO, 5000);
+    g_auto(Rig) rig = rig_open(KL_REGISTER_NO, PATIENT_ATTEMPT_MS);
     for (guint i = 0; i < G_N_ELEMENTS(table); i++) {
         g_auto(Unit) unit = {0};
         g_autoptr(GError) error = NULL;
@@ -399,7 +383,7 @@ main(int argc, char **argv)
         g_autoptr(JsonNode) state = cloud_state();
         JsonObject *pca = json_object_get_object_member(json_node_get_object(state), "acm-pca");
         ca_arn = g_strdup(json_object_get_string_member(pca, "arn"));
-        g_autoptr(KlAws) aws = cloud_aws(5000);
+        g_autoptr(KlAws) aws = cloud_aws(PATIENT_ATTEMPT_MS);
         g_autofree char *anchors = read_anchors(aws);
         g_auto(KlCloudCa) done = {0};
         g_autoptr(GError) error = NULL;

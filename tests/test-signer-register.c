@@ -57,12 +57,6 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Authority, authority_clear)
 
 static Authority shared; /* registered, SNI_ONLY */
 
-typedef struct {
-    KlAws *aws;
-    KlSigner *signer;
-    KlPki *pki;
-} Rig;
-
 static Rig
 rig_open(const Authority *authority, KlRegisterMode mode, guint attempt_ms)
 {
@@ -73,16 +67,6 @@ rig_open(const Authority *authority, KlRegisterMode mode, guint attempt_ms)
     g_assert_no_error(error);
     return rig;
 }
-
-static void
-rig_clear(Rig *rig)
-{
-    rig->signer->klass->free(rig->signer);
-    rig->pki->klass->free(rig->pki);
-    kl_aws_free(rig->aws);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Rig, rig_clear)
 
 /* A certificate's member in the peer's state, as text. */
 static char *
@@ -103,7 +87,7 @@ test_modes(void)
 {
     static const KlRegisterMode modes[] = {KL_REGISTER_CA, KL_REGISTER_WITHOUT_CA};
     for (guint i = 0; i < G_N_ELEMENTS(modes); i++) {
-        g_auto(Rig) rig = rig_open(&shared, modes[i], 5000);
+        g_auto(Rig) rig = rig_open(&shared, modes[i], PATIENT_ATTEMPT_MS);
         g_auto(Unit) unit = {0};
         unit_open(&unit);
         unit_finish(&unit, rig.signer, rig.pki);
@@ -127,7 +111,7 @@ test_modes(void)
 static void
 test_inactive_first(void)
 {
-    g_auto(Rig) rig = rig_open(&shared, KL_REGISTER_CA, 5000);
+    g_auto(Rig) rig = rig_open(&shared, KL_REGISTER_CA, PATIENT_ATTEMPT_MS);
     g_auto(Unit) unit = {0};
     g_autoptr(GError) error = NULL;
     unit_open(&unit);
@@ -154,7 +138,7 @@ check_cell(KlRegisterMode mode, const char *operation, const Fault *fault)
         g_assert_nonnull(unit.ledger);
         g_assert_true(!passed || cloud_count(unit.csr->spki_sha256, "ACTIVE", NULL) == 1);
     }
-    g_auto(Rig) rig = rig_open(&shared, mode, 5000);
+    g_auto(Rig) rig = rig_open(&shared, mode, PATIENT_ATTEMPT_MS);
     g_autofree char *id = NULL;
     unit_finish(&unit, rig.signer, rig.pki);
     g_assert_cmpuint(cloud_count(unit.csr->spki_sha256, NULL, NULL), ==, 1);
@@ -197,7 +181,7 @@ finish_some(void *data)
 static void
 test_slots(void)
 {
-    g_auto(Rig) rig = rig_open(&shared, KL_REGISTER_CA, 5000);
+    g_auto(Rig) rig = rig_open(&shared, KL_REGISTER_CA, PATIENT_ATTEMPT_MS);
     pthread_t threads[8];
     for (guint i = 0; i < G_N_ELEMENTS(threads); i++)
         g_assert_cmpint(pthread_create(&threads[i], NULL, finish_some, &rig), ==, 0);
@@ -210,7 +194,7 @@ test_slots(void)
 static void
 test_missing(void)
 {
-    g_auto(Rig) rig = rig_open(&shared, KL_REGISTER_CA, 5000);
+    g_auto(Rig) rig = rig_open(&shared, KL_REGISTER_CA, PATIENT_ATTEMPT_MS);
     g_auto(Unit) unit = {0};
     g_auto(Unit) poor = {0};
     g_autoptr(GError) error = NULL;
@@ -245,7 +229,7 @@ static void
 test_unknown_ca(void)
 {
     g_auto(Authority) stranger = authority_new("Stranger");
-    g_auto(Rig) rig = rig_open(&stranger, KL_REGISTER_CA, 5000);
+    g_auto(Rig) rig = rig_open(&stranger, KL_REGISTER_CA, PATIENT_ATTEMPT_MS);
     g_auto(Unit) unit = {0};
     g_autoptr(GError) error = NULL;
     unit_open(&unit);
@@ -293,7 +277,7 @@ test_ca(void)
         g_auto(KlCloudCa) third = {0};
         g_auto(KlCloudCa) other = {0};
         g_autofree char *wanted = g_strconcat(modes[i], " ACTIVE DISABLE", NULL);
-        g_assert_true(register_ca(&authority, i, 5000, &first, &error));
+        g_assert_true(register_ca(&authority, i, PATIENT_ATTEMPT_MS, &first, &error));
         g_assert_no_error(error);
         g_assert_true(first.registered && !first.activated);
         g_assert_cmpstr(first.mode, ==, modes[i]);
@@ -301,17 +285,17 @@ test_ca(void)
         g_autofree char *state = ca_state(authority.id);
         g_assert_cmpstr(state, ==, wanted);
 
-        g_assert_true(register_ca(&authority, i, 5000, &second, &error));
+        g_assert_true(register_ca(&authority, i, PATIENT_ATTEMPT_MS, &second, &error));
         g_assert_true(!second.registered && !second.activated);
         g_autofree char *path = g_strconcat("/cacertificate/", authority.id, NULL);
         const KlPair inactive[] = {{"newStatus", "INACTIVE"}, {NULL, NULL}};
         cloud_do(KL_AWS_UPDATE_CA_CERTIFICATE, path, inactive, NULL);
-        g_assert_true(register_ca(&authority, i, 5000, &third, &error));
+        g_assert_true(register_ca(&authority, i, PATIENT_ATTEMPT_MS, &third, &error));
         g_assert_true(!third.registered && third.activated);
         g_autofree char *again = ca_state(authority.id);
         g_assert_cmpstr(again, ==, wanted);
 
-        g_assert_false(register_ca(&authority, !i, 5000, &other, &error));
+        g_assert_false(register_ca(&authority, !i, PATIENT_ATTEMPT_MS, &other, &error));
         oracle_assert_code(error, KL_ERROR_CLOUD_CONFLICT);
     }
     aws_peer_assert_clean(peer);
@@ -325,7 +309,7 @@ test_ca_lost_answer(void)
     g_autoptr(GError) error = NULL;
     g_auto(KlCloudCa) done = {0};
     cloud_plant("RegisterCACertificate", &cloud_faults[1], TRUE);
-    g_assert_true(register_ca(&authority, FALSE, 5000, &done, &error));
+    g_assert_true(register_ca(&authority, FALSE, PATIENT_ATTEMPT_MS, &done, &error));
     g_assert_no_error(error);
     aws_peer_clear(peer);
     g_assert_true(done.registered);
@@ -350,7 +334,7 @@ test_ca_matrix(void)
             aws_peer_clear(peer);
             g_assert_true(passed == (error == NULL));
             g_clear_error(&error);
-            g_assert_true(register_ca(&authority, TRUE, 5000, &done, &error));
+            g_assert_true(register_ca(&authority, TRUE, PATIENT_ATTEMPT_MS, &done, &error));
             g_assert_no_error(error);
             g_autofree char *state = ca_state(authority.id);
             g_assert_cmpstr(state, ==, "DEFAULT ACTIVE DISABLE");
@@ -428,7 +412,7 @@ main(int argc, char **argv)
     shared = authority_new("Shared");
     g_auto(KlCloudCa) done = {0};
     g_autoptr(GError) error = NULL;
-    g_assert_true(register_ca(&shared, FALSE, 5000, &done, &error));
+    g_assert_true(register_ca(&shared, FALSE, PATIENT_ATTEMPT_MS, &done, &error));
     g_test_add_func("/signer-register/modes", test_modes);
     g_test_add_func("/signer-register/inactive-first", test_inactive_first);
     g_test_add_func("/signer-register/matrix", test_matrix);

@@ -229,6 +229,17 @@ test_unknown(void)
     g_assert_error(error, KL_ERROR, KL_ERROR_AGENT_VERSION);
 }
 
+/* A request that is not the first one's once more. */
+static const char *
+another_request(const RigUnit *service)
+{
+    for (guint i = 1; i < service->all->len; i++) {
+        if (!g_str_equal(service->all->pdata[i], service->all->pdata[0]))
+            return service->all->pdata[i];
+    }
+    return NULL;
+}
+
 /* Units that get power in the field look for their broker by themselves, and their clones do the same with the same
  * key; a unit that was never provisioned does not. */
 static void
@@ -261,11 +272,9 @@ test_field(void)
 
     kl_wp77_driver.close(g_steal_pointer(&line.device));
     kl_sim_unplug(line.sim, 1);
-    guint before = service->all->len;
     g_assert_true(kl_sim_clone(line.sim, 2, 1, &error));
-    rig_hear(service, before + 1);
-    g_assert_true(g_str_has_prefix(service->all->pdata[before], "bs/device/unit-1/register/request="));
-    g_assert_cmpstr(service->all->pdata[before], !=, service->all->pdata[0]); /* a first boot of its own */
+    RIG_UNTIL(another_request(service) != NULL, rig_turn(service)); /* a first boot of its own */
+    g_assert_true(g_str_has_prefix(another_request(service), "bs/device/unit-1/register/request="));
 }
 
 /* Power goes in the middle of a rehearsal: nothing is left of it. */

@@ -35,7 +35,7 @@ put_entry(const char *name, const char *attributes)
 static KlSoftware *
 find(const char *name, GError **error)
 {
-    KlOp op = {.deadline_us = g_get_monotonic_time() + 30 * G_USEC_PER_SEC};
+    KlOp op = {.deadline_us = g_get_monotonic_time() + 120 * G_USEC_PER_SEC};
     return shelf->klass->find(shelf, name, &op, error);
 }
 

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "db/statement.h"
 #include "store-fixture.h"
 
 static char *program;
@@ -248,6 +249,35 @@ test_moved(Folder *folder, gconstpointer data)
     g_assert_no_error(error);
 }
 
+/* A loop over rows tells their end from a failure in the middle of them, and from a query that there never was. */
+static void
+test_rows_end(void)
+{
+    static const struct {
+        const char *sql;
+        guint rows;
+        gboolean ok;
+    } cases[] = {
+        {"SELECT 1 WHERE 0", 0, TRUE},
+        {"SELECT abs(column1) FROM (VALUES (1), (2), (3))", 3, TRUE},
+        {"SELECT abs(column1) FROM (VALUES (1), (-9223372036854775807 - 1), (3))", 1, FALSE}, /* has no abs() */
+        {"SELECT nothing", 0, FALSE},
+    };
+    g_autoptr(sqlite3) db = NULL;
+    g_assert_cmpint(sqlite3_open(":memory:", &db), ==, SQLITE_OK);
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(sqlite3_stmt) query = kl_query_values(db, &error, cases[i].sql, NULL, 0);
+        guint rows = 0;
+        gboolean ok;
+        while (kl_each(db, query, &ok, &error))
+            rows++;
+        g_assert_cmpuint(rows, ==, cases[i].rows);
+        g_assert_cmpint(ok, ==, cases[i].ok);
+        g_assert_true(ok == (error == NULL));
+    }
+}
+
 static const FolderTest tests[] = {
     {"/store-faults/full", test_full},
     {"/store-faults/reader", test_reader},
@@ -268,5 +298,6 @@ main(int argc, char **argv)
     program = argv[0];
     g_test_init(&argc, &argv, NULL);
     add_tests(tests, G_N_ELEMENTS(tests));
+    g_test_add_func("/store-faults/rows-end", test_rows_end);
     return g_test_run();
 }

@@ -238,10 +238,12 @@ test_plug_by_node(Fixture *f, gconstpointer data)
 static void
 test_late_tty(Fixture *f, gconstpointer data)
 {
-    rig_plug(f->rig, "1-1.1", &(KlSimBusDevice){.kind = KL_SIM_MODULE, .tty_delay_ms = 400});
+    rig_plug(f->rig, "1-1.1", &(KlSimBusDevice){.kind = KL_SIM_MODULE, .tty_delay_ms = FOR_EVER_S * 1000});
     g_assert_cmpuint(kl_sim_bus_number(f->rig, "1-1.1"), !=, 0);
     g_assert_cmpuint(kl_transport_plug("usb:1-1.1"), ==, 0);
     assert_fails(f, "usb:1-1.1", KL_ERROR_PORT_MISSING, "no serial port");
+    kl_sim_bus_unplug(f->rig, "1-1.1");
+    rig_plug(f->rig, "1-1.1", &(KlSimBusDevice){.kind = KL_SIM_MODULE, .tty_delay_ms = 10});
     WAIT_FOR(kl_transport_plug("usb:1-1.1") != 0);
     kl_transport_close(open_ok(f, "usb:1-1.1"));
 }

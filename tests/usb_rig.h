@@ -14,7 +14,7 @@
 #include "drivers/at_wp77/sim/sim_bus.h"
 #include "station/error.h"
 
-#define FOR_EVER_S 30 /* what ends before does not end by time */
+#define FOR_EVER_S 120 /* what ends before does not end by time */
 
 /* Waits until something becomes true that nothing tells of. */
 #define WAIT_FOR(condition)                                                                                            \

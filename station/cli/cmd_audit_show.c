@@ -1,11 +1,11 @@
 /* keyline audit show: the journal's events, a line each. */
-#include <json-glib/json-glib.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "station/cli/audit_request.h"
 #include "station/cli/commands.h"
 #include "station/cli/text.h"
+#include "station/json_member.h"
 #include "station/station_audit.h"
 
 #define DEFAULT_LIMIT 50
@@ -91,20 +91,6 @@ words_of(const char *type, JsonObject *data)
     return kl_text_safe(words->str);
 }
 
-static const char *
-text_member(JsonObject *object, const char *name)
-{
-    JsonNode *node = json_object_get_member(object, name);
-    return node != NULL && json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node) : NULL;
-}
-
-static gint64
-number_member(JsonObject *object, const char *name)
-{
-    JsonNode *node = json_object_get_member(object, name);
-    return node != NULL && json_node_get_value_type(node) == G_TYPE_INT64 ? json_node_get_int(node) : 0;
-}
-
 static gboolean
 print_event(const char *body, gpointer data, GError **error)
 {
@@ -114,16 +100,17 @@ print_event(const char *body, gpointer data, GError **error)
         return kl_fail(error, KL_ERROR_AUDIT_BROKEN, "this is no event: %.200s", body);
     JsonObject *event = json_node_get_object(node);
     JsonNode *inner = json_object_get_member(event, "data");
-    const char *type = text_member(event, "type");
-    g_autofree char *time = kl_text_time(number_member(event, "time_us"));
+    const char *type = kl_member_text(event, "type");
+    g_autofree char *time = kl_text_time(kl_member_number(event, "time_us"));
     g_autofree char *safe_type = kl_text_safe(type);
-    g_autofree char *imei = kl_text_safe(text_member(event, "imei"));
+    g_autofree char *imei = kl_text_safe(kl_member_text(event, "imei"));
     g_autofree char *words = type != NULL && inner != NULL && JSON_NODE_HOLDS_OBJECT(inner)
                                  ? words_of(type, json_node_get_object(inner))
                                  : g_strdup("");
     if ((*count)++ == 0)
         printf("%8s  %-19s  %-13s  %-15s  %s\n", "N", "TIME", "EVENT", "IMEI", "DETAILS");
-    printf("%8" G_GINT64_FORMAT "  %-19s  %-13s  %-15s  %s\n", number_member(event, "n"), time, safe_type, imei, words);
+    printf("%8" G_GINT64_FORMAT "  %-19s  %-13s  %-15s  %s\n", kl_member_number(event, "n"), time, safe_type, imei,
+           words);
     return TRUE;
 }
 

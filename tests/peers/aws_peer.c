@@ -144,6 +144,20 @@ exchange(const AwsPeer *peer, const char *request)
     return g_string_free(answer, FALSE);
 }
 
+void
+aws_peer_lead(const AwsPeer *peer)
+{
+    g_auto(GStrv) envp = aws_peer_environ(peer, g_get_environ());
+    static const char *const names[] = {"AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+                                        "AWS_EC2_METADATA_DISABLED"};
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++)
+        g_setenv(names[i], g_environ_getenv(envp, names[i]), TRUE);
+    g_setenv("AWS_CONFIG_FILE", "/dev/null/none", TRUE);
+    g_setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null/none", TRUE);
+    g_unsetenv("AWS_SESSION_TOKEN");
+    g_unsetenv("AWS_PROFILE");
+}
+
 JsonNode *
 aws_peer_control(const AwsPeer *peer, const char *method, const char *name, const char *body)
 {

@@ -28,6 +28,9 @@ char *aws_peer_pca_arn(const AwsPeer *peer);
  */
 char **aws_peer_environ(const AwsPeer *peer, char **envp);
 
+/* Leads every AWS client of this process, and of its children, to the peer, and to nothing else. */
+void aws_peer_lead(const AwsPeer *peer);
+
 /* One request below /__peer/, such as ("POST", "faults", "{...}"); body may be NULL. The answer, or a failed test.
  * This and what follows speak plain HTTP: not with "--tls". */
 JsonNode *aws_peer_control(const AwsPeer *peer, const char *method, const char *name, const char *body);

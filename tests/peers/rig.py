@@ -52,7 +52,7 @@ class Peer:
     def close(self):
         if self.process.poll() is None:
             self.process.stdin.close()
-            self.process.wait(10)
+            self.process.wait(60)
         self.process.stdout.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -91,7 +91,7 @@ def client(service, credentials=sigv4.USER, address=None, verify=None, **options
         aws_access_key_id=credentials.access_key,
         aws_secret_access_key=credentials.secret_key,
         aws_session_token=credentials.token,
-        config=Config(retries={"max_attempts": 0}, read_timeout=5, connect_timeout=5, **options),
+        config=Config(retries={"max_attempts": 0}, read_timeout=60, connect_timeout=60, **options),
     )
 
 
@@ -104,7 +104,7 @@ def sign(method, target, body=b"", headers=(), service="iot", region=REGION, cre
 
 def send(method, target, body=b"", headers=(), connection=None):
     """(status, headers, body) of a request sent as it is given."""
-    own = connection or http.client.HTTPConnection(peer().netloc, timeout=5)
+    own = connection or http.client.HTTPConnection(peer().netloc, timeout=60)
     own.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
     for name, value in {**dict(headers), "Content-Length": str(len(body))}.items():
         own.putheader(name, value)
@@ -154,7 +154,7 @@ class PeerCase(unittest.TestCase):
             self.assertIsNone(call["bad_answer"], call)
 
 
-def wait_until(condition, seconds=5):
+def wait_until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

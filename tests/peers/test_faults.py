@@ -162,7 +162,7 @@ class Kinds(FaultCase):
 
     def test_close_after(self):
         self.plant(kind="close-after")
-        connection = http.client.HTTPConnection(peer().netloc, timeout=5)
+        connection = http.client.HTTPConnection(peer().netloc, timeout=60)
         status, headers, _ = send("POST", "/things/x", b"{}", sign("POST", "/things/x", b"{}"), connection)
         self.assertEqual((status, headers["Connection"]), (200, None))
         self.assertEqual(connection.sock.recv(1), b"")

@@ -166,7 +166,7 @@ class Signatures(rig.PeerCase):
             server = datetime.datetime.strptime(headers["Date"], "%a, %d %b %Y %H:%M:%S GMT").replace(
                 tzinfo=datetime.timezone.utc
             )
-            self.assertAlmostEqual(server.timestamp(), time.time() + offset, delta=3)
+            self.assertAlmostEqual(server.timestamp(), time.time() + offset, delta=60)
 
     def test_refusals_in_the_words_of_each_protocol(self):
         bad = Credentials(sigv4.USER.access_key, "x" * 40)
@@ -288,7 +288,7 @@ class Requests(rig.PeerCase):
 
     def test_a_client_that_expects_100_is_told_to_go_on(self):
         with socket.create_connection(peer().netloc.split(":")) as raw:
-            raw.settimeout(5)
+            raw.settimeout(60)
             raw.sendall(b"POST /things/a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
             self.assertIn(b" 100 ", raw.recv(4096))
             raw.sendall(b"{}")
@@ -343,7 +343,7 @@ class Life(rig.PeerCase):
     def test_ends_with_stdin(self):
         own = rig.Peer()
         own.process.stdin.close()
-        self.assertEqual(own.process.wait(10), 0)
+        self.assertEqual(own.process.wait(60), 0)
         with self.assertRaises(ConnectionRefusedError):
             socket.create_connection(own.netloc.split(":")).close()
 
@@ -355,7 +355,7 @@ class Life(rig.PeerCase):
             host = parent.stdout.readline().strip().removeprefix("http://").split(":")
             socket.create_connection(host).close()
             parent.stdin.close()
-            parent.wait(10)
+            parent.wait(60)
 
             def gone():
                 try:

@@ -7,7 +7,7 @@
 /* That of the product that setup writes. */
 #define POLICY "MyRaspberry_IoT_Activation"
 
-#define DRAIN_US (60 * G_USEC_PER_SEC)
+#define DRAIN_US (120 * G_USEC_PER_SEC)
 
 static void
 make_policy(KlAws *aws)
@@ -18,7 +18,7 @@ make_policy(KlAws *aws)
         "\\\"Action\\\":\\\"iot:Connect\\\",\\\"Resource\\\":\\\"*\\\"}]}\"}",
         NULL);
     const KlAwsCall call = {.operation = KL_AWS_CREATE_POLICY, .path = "/policies/" POLICY, .body = body};
-    KlOp op = {.deadline_us = g_get_monotonic_time() + 30 * G_USEC_PER_SEC};
+    KlOp op = {.deadline_us = g_get_monotonic_time() + 120 * G_USEC_PER_SEC};
     g_auto(KlAwsAnswer) answer = {0};
     kl_aws_call(aws, &call, &op, &answer, &error);
     g_assert_no_error(error);

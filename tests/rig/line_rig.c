@@ -138,11 +138,14 @@ GPtrArray *
 kl_line_rig_provision_all(KlLineRig *rig)
 {
     GPtrArray *records = g_ptr_array_new_with_free_func((GDestroyNotify)kl_record_free);
+    guint next = 1;
     g_ptr_array_set_size(records, (gint)rig->units);
-    for (guint slot = 1; slot <= rig->units; slot++)
-        kl_line_rig_start(rig, slot, NULL);
+    while (next <= MIN(rig->units, KL_RIG_AT_ONCE))
+        kl_line_rig_start(rig, next++, NULL);
     for (guint n = 0; n < rig->units; n++) {
         KlRecord *record = kl_line_rig_wait(rig);
+        if (next <= rig->units)
+            kl_line_rig_start(rig, next++, NULL);
         guint slot = (guint)g_ascii_strtoull(record->slot, NULL, 10);
         g_assert_cmpuint(slot, >=, 1);
         g_assert_cmpuint(slot, <=, rig->units);

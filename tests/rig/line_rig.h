@@ -39,7 +39,10 @@ void kl_line_rig_start(KlLineRig *rig, guint slot, const KlJobRequest *request);
 KlRecord *kl_line_rig_wait(KlLineRig *rig);
 /* One unit from start to end. */
 KlRecord *kl_line_rig_provision(KlLineRig *rig, guint slot, const KlJobRequest *request);
-/* All units side by side: records by slot, slot 1 at index 0. */
+/* So many units work side by side: with more, sanitized and on a busy machine, each one's share of the processors would
+ * be too small for the time that the driver gives an answer. */
+#define KL_RIG_AT_ONCE 16
+/* All units, as many as that side by side: records by slot, slot 1 at index 0. */
 GPtrArray *kl_line_rig_provision_all(KlLineRig *rig);
 
 /* Asks the openssl and sqlite3 command lines, not the station, whether a PASS was deserved: the unit stores the

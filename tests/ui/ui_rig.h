@@ -9,7 +9,7 @@
 G_BEGIN_DECLS
 
 /* The longest that anything may take to happen. */
-#define UI_WAIT_US (30 * G_TIME_SPAN_SECOND)
+#define UI_WAIT_US (120 * G_TIME_SPAN_SECOND)
 
 /* Of the simulated units. */
 #define UI_SIM_SEED 1
