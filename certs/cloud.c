@@ -16,6 +16,7 @@ struct KlCloud {
     KlAws *aws;
     char *policy;
     guint page;
+    gboolean in_field;
     pthread_mutex_t mutex; /* guards what follows */
     char *arn_prefix;      /* "arn:aws:iot:REGION:ACCOUNT:cert/"; NULL until one was seen */
     char *endpoint;        /* NULL until it was asked for */
@@ -48,6 +49,18 @@ void
 kl_cloud_set_page(KlCloud *cloud, guint page)
 {
     cloud->page = page;
+}
+
+void
+kl_cloud_set_in_field(KlCloud *cloud)
+{
+    cloud->in_field = TRUE;
+}
+
+gboolean
+kl_cloud_is_in_field(const KlCloud *cloud)
+{
+    return cloud->in_field;
 }
 
 guint

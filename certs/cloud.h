@@ -18,6 +18,10 @@ void kl_cloud_free(KlCloud *cloud);
 /* How many certificates a page of a list holds: 1 to 250, which is also the default. For tests. */
 void kl_cloud_set_page(KlCloud *cloud, guint page);
 
+/* For units that boot in the field, connected by a certificate that they have: kl_cloud_enroll() leaves those that are
+ * attached to the same thing as they are. */
+void kl_cloud_set_in_field(KlCloud *cloud);
+
 /* Whether the unit's device id can be a thing's name, and the certificate's subject is what a foreign signer takes over
  * from the request: CN={device_id} and nothing else. CONFIG_INVALID. */
 gboolean kl_cloud_check_thing(const KlUnit *unit, GError **error);
@@ -29,9 +33,11 @@ gboolean kl_cloud_register(KlCloud *cloud, const KlCertificate *certificate, gbo
                            GError **error);
 
 /* Attaches the policy, makes the thing (its name is the device id, its attribute "imei" the IMEI), attaches the
- * certificate to it, and sets every other certificate that is attached to the thing INACTIVE: whatever happens next, a
- * unit has one that works at most. Idempotent. CLOUD_CONFLICT: the thing is there and is another unit's; CLOUD_MISSING:
- * the policy is not there; PROVISIONED_BROKEN: the certificate is not. */
+ * certificate to it, and sets every other certificate that is attached to the thing INACTIVE (but see
+ * kl_cloud_set_in_field()): whatever happens next, a unit has one that works at most. Idempotent. A unit without an
+ * IMEI, of which nothing is known but its device id, takes the thing of that name, whatever it says of itself.
+ * CLOUD_CONFLICT: the thing is there and is another unit's; CLOUD_MISSING: the policy is not there; PROVISIONED_BROKEN:
+ * the certificate is not. */
 gboolean kl_cloud_enroll(KlCloud *cloud, const KlIssueRequest *request, const char *id, KlOp *op, GError **error);
 
 /* Whether it is as a job left it: ACTIVE, with the policy and the unit's thing attached to it. Changes nothing.
@@ -53,6 +59,10 @@ char *kl_cloud_endpoint(KlCloud *cloud, KlOp *op, GError **error);
  * hour (seconds since 1970, with ten minutes' slack for the clocks; 0: ever), newest first: KlCertificate array without
  * chains. */
 GPtrArray *kl_cloud_find(KlCloud *cloud, const char *spki_sha256, gint64 since, KlOp *op, GError **error);
+
+/* The same among the ACTIVE certificates that are attached to the thing; none where there is no such thing. */
+GPtrArray *kl_cloud_find_attached(KlCloud *cloud, const char *thing, const char *spki_sha256, gint64 since, KlOp *op,
+                                  GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlCloud, kl_cloud_free)
 

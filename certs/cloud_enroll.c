@@ -84,12 +84,14 @@ attach_policy(KlCloud *cloud, const char *policy, const char *id, const char *ar
 }
 
 /* The thing is there with other attributes than a new one gets. That is fine while it says of itself that it is this
- * unit: people and fleet tools add attributes. */
+ * unit (people and fleet tools add attributes), or when nothing but its name is known of the unit. */
 static gboolean
 is_our_thing(KlCloud *cloud, const char *path, const KlUnit *unit, KlOp *op, GError **error)
 {
     const KlCloudCall call = {.operation = KL_AWS_DESCRIBE_THING, .path = path};
     g_auto(KlAwsAnswer) answer = {0};
+    if (unit->imei == NULL)
+        return TRUE;
     if (!kl_cloud_call(cloud, &call, op, &answer, error))
         return FALSE;
     const char *imei = kl_aws_answer_text(&answer, "attributes." IMEI_ATTRIBUTE);
@@ -99,11 +101,9 @@ is_our_thing(KlCloud *cloud, const char *path, const KlUnit *unit, KlOp *op, GEr
                    imei != NULL ? imei : "unknown", unit->imei);
 }
 
-static gboolean
-create_thing(KlCloud *cloud, const char *path, const KlUnit *unit, KlOp *op, GError **error)
+static void
+add_attributes(JsonBuilder *builder, const KlUnit *unit)
 {
-    g_autoptr(JsonBuilder) builder = json_builder_new();
-    json_builder_begin_object(builder);
     json_builder_set_member_name(builder, "attributePayload");
     json_builder_begin_object(builder);
     json_builder_set_member_name(builder, "attributes");
@@ -112,6 +112,15 @@ create_thing(KlCloud *cloud, const char *path, const KlUnit *unit, KlOp *op, GEr
     json_builder_add_string_value(builder, unit->imei);
     json_builder_end_object(builder);
     json_builder_end_object(builder);
+}
+
+static gboolean
+create_thing(KlCloud *cloud, const char *path, const KlUnit *unit, KlOp *op, GError **error)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+    json_builder_begin_object(builder);
+    if (unit->imei != NULL)
+        add_attributes(builder, unit);
     json_builder_end_object(builder);
     g_autoptr(JsonNode) body = json_builder_get_root(builder);
     g_auto(KlAwsAnswer) answer = {0};
@@ -185,7 +194,8 @@ bind_certificate(KlCloud *cloud, const KlIssueRequest *request, const char *id, 
     g_autofree char *thing = kl_uri_path("things", unit->device_id, NULL);
     g_autofree char *principals = kl_uri_path("things", unit->device_id, "principals", NULL);
     return attach_policy(cloud, policy, id, arn, op, error) && create_thing(cloud, thing, unit, op, error) &&
-           attach_thing(cloud, principals, arn, op, error) && stop_others(cloud, principals, arn, op, error);
+           attach_thing(cloud, principals, arn, op, error) &&
+           (kl_cloud_is_in_field(cloud) || stop_others(cloud, principals, arn, op, error));
 }
 
 gboolean

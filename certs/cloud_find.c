@@ -63,9 +63,21 @@ typedef struct {
     KlCloud *cloud;
     const char *spki_sha256;
     gint64 since;
+    gboolean attached; /* to a thing: looked for are those that are in use */
     KlOp *op;
     GPtrArray *found;
 } Search;
+
+/* Whether the certificate that is described is ACTIVE, and was made since then. */
+static gboolean
+is_in_use(const KlAwsAnswer *answer, gint64 since)
+{
+    JsonNode *node = json_object_get_member(json_node_get_object(answer->body), "certificateDescription");
+    JsonObject *described = node != NULL && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+    const char *status = kl_aws_answer_text(answer, "certificateDescription.status");
+    return described != NULL && g_strcmp0(status, "ACTIVE") == 0 &&
+           json_object_get_double_member_with_default(described, "creationDate", 0) >= (double)(since - CLOCK_SLACK_S);
+}
 
 /* Describes a certificate and keeps it when it is for the key. One that is deleted meanwhile is not it. */
 static gboolean
@@ -79,6 +91,8 @@ look_at(Search *search, const char *id, GError **error)
         g_propagate_error(error, g_steal_pointer(&failure));
         return FALSE;
     }
+    if (search->attached && !is_in_use(&answer, search->since))
+        return TRUE;
     const char *pem = kl_aws_answer_text(&answer, "certificateDescription.certificatePem");
     g_autoptr(KlCertificate) certificate = kl_cloud_certificate(pem, NULL, error);
     if (certificate == NULL)
@@ -120,7 +134,7 @@ kl_cloud_find(KlCloud *cloud, const char *spki_sha256, gint64 since, KlOp *op, G
     g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func((GDestroyNotify)kl_certificate_free);
     g_autofree char *size = g_strdup_printf("%u", kl_cloud_page(cloud));
     const KlPair query[] = {{"pageSize", size}, {"isAscendingOrder", "false"}, {NULL, NULL}};
-    Search search = {cloud, spki_sha256, since, op, found};
+    Search search = {cloud, spki_sha256, since, FALSE, op, found};
     const KlCloudList list = {
         .call = {.operation = KL_AWS_LIST_CERTIFICATES, .path = "/certificates", .query = query},
         .mark = "marker",
@@ -130,4 +144,35 @@ kl_cloud_find(KlCloud *cloud, const char *spki_sha256, gint64 since, KlOp *op, G
         .data = &search,
     };
     return kl_cloud_list(cloud, &list, op, error) ? g_steal_pointer(&found) : NULL;
+}
+
+/* Principals may also be people or roles, which are nobody's certificate. */
+static gboolean
+consider_principal(JsonNode *element, gpointer data, gboolean *enough, GError **error)
+{
+    const char *arn = JSON_NODE_HOLDS_VALUE(element) ? json_node_get_string(element) : NULL;
+    const char *id = arn != NULL && strstr(arn, ":cert/") != NULL ? strrchr(arn, '/') : NULL;
+    return id == NULL || look_at(data, id + 1, error);
+}
+
+GPtrArray *
+kl_cloud_find_attached(KlCloud *cloud, const char *thing, const char *spki_sha256, gint64 since, KlOp *op,
+                       GError **error)
+{
+    g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func((GDestroyNotify)kl_certificate_free);
+    g_autoptr(GError) failure = NULL;
+    g_autofree char *path = kl_uri_path("things", thing, "principals", NULL);
+    Search search = {cloud, spki_sha256, since, TRUE, op, found};
+    const KlCloudList list = {
+        .call = {.operation = KL_AWS_LIST_THING_PRINCIPALS, .path = path},
+        .mark = "nextToken",
+        .next = "nextToken",
+        .list = "principals",
+        .each = consider_principal,
+        .data = &search,
+    };
+    if (kl_cloud_list(cloud, &list, op, &failure) || kl_cloud_forgive(&failure, KL_ERROR_CLOUD_MISSING))
+        return g_steal_pointer(&found);
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return NULL;
 }

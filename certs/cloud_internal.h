@@ -24,6 +24,7 @@ gboolean kl_cloud_send(KlCloud *cloud, KlAwsOperationId operation, const char *p
 
 const char *kl_cloud_policy(const KlCloud *cloud);
 guint kl_cloud_page(const KlCloud *cloud);
+gboolean kl_cloud_is_in_field(const KlCloud *cloud);
 
 /* DescribeCertificate; its members are below "certificateDescription." in the answer. CLOUD_MISSING. */
 gboolean kl_cloud_describe(KlCloud *cloud, const char *id, KlOp *op, KlAwsAnswer *answer, GError **error);

@@ -1,6 +1,7 @@
 #include "certs/pki.h"
 
 #include "certs/csr.h"
+#include "certs/made_key.h"
 #include "certs/verify.h"
 
 /* Never changes after it is made, so that threads share it. */
@@ -30,6 +31,12 @@ verify_proof(KlPki *base, const KlCertificate *certificate, const guint8 nonce[K
     return kl_proof_verify(certificate, nonce, imei, signature, error);
 }
 
+static GBytes *
+make_key(KlPki *base, const char *common_name, GBytes **csr, GError **error)
+{
+    return kl_made_key(common_name, csr, error);
+}
+
 static void
 pki_free(KlPki *base)
 {
@@ -42,6 +49,7 @@ static const KlPkiClass klass = {
     .check_csr = check_csr,
     .verify_issued = verify_issued,
     .verify_proof = verify_proof,
+    .make_key = make_key,
     .free = pki_free,
 };
 

@@ -81,14 +81,29 @@ take_surplus_out(KlCloud *cloud, const GPtrArray *matches, KlOp *op, GError **er
     return TRUE;
 }
 
+/* What an earlier attempt may have made, the best first. In the field it may have been ACTIVE, too, before that attempt
+ * was broken off: by then it was attached to the unit's thing. */
+static GPtrArray *
+find_matches(KlCloud *cloud, const KlIssueRequest *request, KlOp *op, GError **error)
+{
+    const char *key = request->csr->spki_sha256;
+    if (kl_cloud_is_in_field(cloud)) {
+        g_autoptr(GPtrArray) attached =
+            kl_cloud_find_attached(cloud, request->unit->device_id, key, request->since, op, error);
+        if (attached == NULL || attached->len > 0)
+            return g_steal_pointer(&attached);
+    }
+    return kl_cloud_find(cloud, key, request->since, op, error);
+}
+
 static gboolean
 iot_lookup(KlSigner *base, const KlIssueRequest *request, KlCertificate **found, KlOp *op, GError **error)
 {
     IotSigner *signer = (IotSigner *)base;
     KlCloud *cloud = signer->cloud.cloud;
     *found = NULL;
-    g_autoptr(GPtrArray) matches = kl_cloud_find(cloud, request->csr->spki_sha256, request->since, op, error);
-    if (matches == NULL || !take_surplus_out(cloud, matches, op, error))
+    g_autoptr(GPtrArray) matches = find_matches(cloud, request, op, error);
+    if (matches == NULL || (!kl_cloud_is_in_field(cloud) && !take_surplus_out(cloud, matches, op, error)))
         return FALSE;
     if (matches->len == 0)
         return TRUE;
@@ -134,6 +149,8 @@ kl_signer_iot_new(const KlSignerIotOptions *options)
     signer->cloud.cloud = kl_cloud_new(options->aws, options->policy);
     if (options->page != 0)
         kl_cloud_set_page(signer->cloud.cloud, options->page);
+    if (options->in_field)
+        kl_cloud_set_in_field(signer->cloud.cloud);
     signer->chain_pem = g_strdup(options->issuer_pem != NULL ? options->issuer_pem : "");
     return &signer->cloud.base;
 }

@@ -19,6 +19,7 @@ typedef struct {
     const char *policy;     /* the IoT policy of devices; NULL: the product's registration policy */
     const char *issuer_pem; /* the issuing CA's certificate and those above it, PEM, where they are known; or NULL */
     guint page;             /* certificates in a page of a list; 0: as many as AWS allows */
+    gboolean in_field;      /* for units that boot in the field, connected by a certificate that they have */
 } KlSignerIotOptions;
 
 /* Copies the options. Free with klass->free.
@@ -27,7 +28,12 @@ typedef struct {
  * certificates, newest first and not older than request->since, adopts the newest for the request's key, and takes all
  * others for that key out at once. A certificate that AWS finishes making only after lookup() has looked stays behind
  * INACTIVE and attached to nothing: nobody can use it. Products need subject=CN={device_id}: CONFIG_INVALID by
- * self_test(). */
+ * self_test().
+ *
+ * With in_field, where no proof stands between issue() and activate(): lookup() looks at the certificates of the unit's
+ * thing first, and adopts an ACTIVE one for the request's key; it takes nothing out. enroll() leaves the thing's other
+ * certificates as they are: to switch off the one that the unit is connected by would cut it off before it has the new
+ * one. They end when a station provisions the unit anew. */
 KlSigner *kl_signer_iot_new(const KlSignerIotOptions *options);
 
 G_END_DECLS

@@ -79,12 +79,14 @@ static const KlSignerClass klass = {
 };
 
 KlSigner *
-kl_signer_register_new(KlSigner *inner, KlAws *aws, const char *policy, KlRegisterMode mode)
+kl_signer_register_new(KlSigner *inner, KlAws *aws, const char *policy, KlRegisterMode mode, gboolean in_field)
 {
     RegisterSigner *signer = g_new0(RegisterSigner, 1);
     signer->cloud.base.klass = &klass;
     signer->cloud.base.parallel = inner->parallel;
     signer->cloud.cloud = kl_cloud_new(aws, policy);
+    if (in_field)
+        kl_cloud_set_in_field(signer->cloud.cloud);
     signer->inner = inner;
     signer->mode = mode;
     return &signer->cloud.base;

@@ -1,5 +1,6 @@
 #include "db/activation_dynamodb.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "db/activation_item.h"
@@ -8,6 +9,9 @@
 
 /* How often an item is looked at anew that others change meanwhile. */
 #define TRIES 16
+/* So many items that were read are remembered. A message's is, from its reading until it is kept; what is left behind
+ * belongs to messages that came to nothing. */
+#define READ_MAX 1024
 
 typedef struct {
     KlActivationTable base;
@@ -15,6 +19,8 @@ typedef struct {
     char *name;
     void (*told)(const char *note, gpointer data);
     gpointer data;
+    pthread_mutex_t lock;
+    GHashTable *read; /* device -> JsonObject, its item as it was read last; guarded by lock */
 } TableDynamodb;
 
 /* --- calls --- */
@@ -76,15 +82,41 @@ fail_busy(const char *device, GError **error)
 
 /* --- reading --- */
 
+/* Takes the item over. */
+static void
+remember(TableDynamodb *self, const char *device, JsonObject *item)
+{
+    pthread_mutex_lock(&self->lock);
+    if (g_hash_table_size(self->read) >= READ_MAX)
+        g_hash_table_remove_all(self->read);
+    g_hash_table_insert(self->read, g_strdup(device), item);
+    pthread_mutex_unlock(&self->lock);
+}
+
+/* The item as it was read last, for once; NULL: it is to be read. The caller unrefs. */
+static JsonObject *
+recall(TableDynamodb *self, const char *device)
+{
+    gpointer name = NULL, item = NULL;
+    pthread_mutex_lock(&self->lock);
+    g_hash_table_steal_extended(self->read, device, &name, &item);
+    pthread_mutex_unlock(&self->lock);
+    g_free(name);
+    return item;
+}
+
 static gboolean
 read_view(KlActivationTable *table, const char *device, const char *id, KlActivationView *view, KlOp *op,
           GError **error)
 {
-    g_autoptr(JsonObject) item = NULL;
-    if (!get_item((TableDynamodb *)table, device, &item, op, error))
+    TableDynamodb *self = (TableDynamodb *)table;
+    JsonObject *item = NULL;
+    if (!get_item(self, device, &item, op, error))
         return FALSE;
     view->row = item != NULL ? kl_boot_row(item) : NULL;
     view->again = item != NULL && id != NULL && kl_boot_words_have(item, KL_BOOT_IDS, id);
+    if (item != NULL)
+        remember(self, device, item);
     return TRUE;
 }
 
@@ -130,13 +162,24 @@ is_as_judged(const KlActivationChange *change, JsonObject *item)
     return kl_boot_row_equal(row, change->was) && (!known || change->again);
 }
 
+/* The item that was judged, if that is what was read last: an update that holds for this one only needs no other look
+ * at it. Else as it is now. */
+static gboolean
+judged_item(TableDynamodb *self, const KlActivationChange *change, JsonObject **item, KlOp *op, GError **error)
+{
+    g_autoptr(JsonObject) read = recall(self, change->device);
+    gboolean judged = read != NULL && is_as_judged(change, read);
+    *item = judged ? g_steal_pointer(&read) : NULL;
+    return judged || get_item(self, change->device, item, op, error);
+}
+
 static KlActivationKept
-keep_change(const TableDynamodb *self, const KlActivationChange *change, KlOp *op, GError **error)
+keep_change(TableDynamodb *self, const KlActivationChange *change, KlOp *op, GError **error)
 {
     g_autofree char *token = g_uuid_string_random();
     for (guint i = 0; i < TRIES; i++) {
         g_autoptr(JsonObject) item = NULL;
-        if (!get_item(self, change->device, &item, op, error))
+        if (!judged_item(self, change, &item, op, error))
             return KL_ACTIVATION_FAILED;
         if (!is_as_judged(change, item))
             return KL_ACTIVATION_CHANGED;
@@ -153,7 +196,7 @@ keep_change(const TableDynamodb *self, const KlActivationChange *change, KlOp *o
 static KlActivationKept
 keep(KlActivationTable *table, const KlActivationChange *change, KlOp *op, GError **error)
 {
-    const TableDynamodb *self = (TableDynamodb *)table;
+    TableDynamodb *self = (TableDynamodb *)table;
     KlActivationKept kept = keep_change(self, change, op, error);
     if (kept == KL_ACTIVATION_KEPT && self->told != NULL && change->note != NULL)
         self->told(change->note, self->data);
@@ -164,20 +207,20 @@ keep(KlActivationTable *table, const KlActivationChange *change, KlOp *op, GErro
 
 /* One look at the credential, and a claim of it where it can be claimed. *settled: the credential is the answer. */
 static gboolean
-try_claim(const TableDynamodb *self, const char *device, const KlBootClaim *claim, KlActivationCredential *credential,
+try_claim(const TableDynamodb *self, const KlActivationClaim *claim, KlActivationCredential *credential,
           gboolean *settled, KlOp *op, GError **error)
 {
     g_autoptr(JsonObject) item = NULL;
-    if (!get_item(self, device, &item, op, error))
+    if (!get_item(self, claim->device, &item, op, error))
         return FALSE;
     if (item == NULL)
-        return kl_fail(error, KL_ERROR_INTERNAL, "%s has no row that could claim a credential", device);
+        return kl_fail(error, KL_ERROR_INTERNAL, "%s has no row that could claim a credential", claim->device);
     *settled = TRUE;
     if (!kl_boot_may_claim(item, claim)) {
         kl_boot_read_credential(item, claim, credential);
         return TRUE;
     }
-    g_autoptr(JsonObject) request = request_for(self, device);
+    g_autoptr(JsonObject) request = request_for(self, claim->device);
     kl_boot_write_claim(request, item, claim);
     Update update = update_item(self, request, op, error);
     *settled = FALSE; /* what is there now is looked at once more: it is ours, or somebody else's */
@@ -185,16 +228,15 @@ try_claim(const TableDynamodb *self, const char *device, const KlBootClaim *clai
 }
 
 static gboolean
-claim(KlActivationTable *table, const char *device, const char *claimant, GBytes *csr, gint64 now_us,
-      KlActivationCredential *credential, KlOp *op, GError **error)
+claim(KlActivationTable *table, const KlActivationClaim *claim, KlActivationCredential *credential, KlOp *op,
+      GError **error)
 {
-    const KlBootClaim wanted = {claimant, csr, now_us};
     gboolean settled = FALSE;
     for (guint i = 0; i < TRIES && !settled; i++) {
-        if (!try_claim((TableDynamodb *)table, device, &wanted, credential, &settled, op, error))
+        if (!try_claim((TableDynamodb *)table, claim, credential, &settled, op, error))
             return FALSE;
     }
-    return settled || fail_busy(device, error);
+    return settled || fail_busy(claim->device, error);
 }
 
 static gboolean
@@ -225,8 +267,11 @@ release(KlActivationTable *table, const char *device, const char *claimant, KlOp
 static void
 table_free(KlActivationTable *table)
 {
-    g_free(((TableDynamodb *)table)->name);
-    g_free(table);
+    TableDynamodb *self = (TableDynamodb *)table;
+    g_hash_table_unref(self->read);
+    pthread_mutex_destroy(&self->lock);
+    g_free(self->name);
+    g_free(self);
 }
 
 static const KlActivationTableClass class = {
@@ -242,6 +287,8 @@ KlActivationTable *
 kl_activation_dynamodb_new(KlAws *aws, const char *table, void (*told)(const char *note, gpointer data), gpointer data)
 {
     TableDynamodb *self = g_new0(TableDynamodb, 1);
-    *self = (TableDynamodb){{&class}, aws, g_strdup(table), told, data};
+    *self = (TableDynamodb){.base = {&class}, .aws = aws, .name = g_strdup(table), .told = told, .data = data};
+    pthread_mutex_init(&self->lock, NULL);
+    self->read = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)json_object_unref);
     return &self->base;
 }

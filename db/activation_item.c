@@ -253,7 +253,7 @@ kl_boot_write_change(JsonObject *request, const KlActivationChange *change, Json
 /* --- credentials --- */
 
 gboolean
-kl_boot_may_claim(JsonObject *item, const KlBootClaim *claim)
+kl_boot_may_claim(JsonObject *item, const KlActivationClaim *claim)
 {
     gint64 claimed = 0;
     gboolean is_claimed = read_number(item, KL_BOOT_CLAIMED, &claimed);
@@ -266,7 +266,7 @@ kl_boot_may_claim(JsonObject *item, const KlBootClaim *claim)
 }
 
 void
-kl_boot_read_credential(JsonObject *item, const KlBootClaim *claim, KlActivationCredential *credential)
+kl_boot_read_credential(JsonObject *item, const KlActivationClaim *claim, KlActivationCredential *credential)
 {
     gsize length = 0;
     g_autofree char *text = text_or_empty(item, KL_BOOT_CSR);
@@ -278,7 +278,7 @@ kl_boot_read_credential(JsonObject *item, const KlBootClaim *claim, KlActivation
 }
 
 void
-kl_boot_write_claim(JsonObject *request, JsonObject *item, const KlBootClaim *claim)
+kl_boot_write_claim(JsonObject *request, JsonObject *item, const KlActivationClaim *claim)
 {
     Writing w;
     writing_begin(&w, request);
@@ -287,7 +287,7 @@ kl_boot_write_claim(JsonObject *request, JsonObject *item, const KlBootClaim *cl
     require_same(&w, item, KL_BOOT_CSR);
     require_same(&w, item, KL_BOOT_CLAIMANT);
     require_same(&w, item, KL_BOOT_CLAIMED);
-    if (kl_item_text(item, KL_BOOT_CSR) == NULL) {
+    if (kl_item_text(item, KL_BOOT_CSR) == NULL || claim->replaces) {
         g_autofree char *csr = g_base64_encode(g_bytes_get_data(claim->csr, NULL), g_bytes_get_size(claim->csr));
         set_text(&w, KL_BOOT_CSR, csr);
         set_number(&w, KL_BOOT_SINCE, claim->now_us);

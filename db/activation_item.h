@@ -34,20 +34,13 @@ gboolean kl_boot_words_have(JsonObject *item, const char *attribute, const char 
  * that begins has no credential behind it: one that a service still claimed for the last one goes. */
 void kl_boot_write_change(JsonObject *request, const KlActivationChange *change, JsonObject *item, const char *token);
 
-/* Who wants a device's credential, with which request, and when. */
-typedef struct {
-    const char *claimant;
-    GBytes *csr;
-    gint64 now_us;
-} KlBootClaim;
-
 /* Whether the item has a credential to be claimed by somebody who has not claimed it already. A claim that is from the
  * future, after the clock was put right, holds nobody up. */
-gboolean kl_boot_may_claim(JsonObject *item, const KlBootClaim *claim);
-void kl_boot_read_credential(JsonObject *item, const KlBootClaim *claim, KlActivationCredential *credential);
+gboolean kl_boot_may_claim(JsonObject *item, const KlActivationClaim *claim);
+void kl_boot_read_credential(JsonObject *item, const KlActivationClaim *claim, KlActivationCredential *credential);
 
 /* Claims it, if nobody has done so since the item was read. */
-void kl_boot_write_claim(JsonObject *request, JsonObject *item, const KlBootClaim *claim);
+void kl_boot_write_claim(JsonObject *request, JsonObject *item, const KlActivationClaim *claim);
 
 /* The certificate, if there was a claim with that request (Base64) and no certificate yet; the end of a claim that is
  * the claimant's. */

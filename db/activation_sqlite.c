@@ -42,63 +42,93 @@ do_write(sqlite3 *db, gpointer data, GError **error)
 }
 
 static gboolean
-run_write(KlActivationTable *table, KlStoreWork work, gpointer data, GError **error)
+run_access(KlActivationTable *table, KlStoreAccess access, KlStoreWork work, gpointer data, GError **error)
 {
     WriteCall call = {(TableSqlite *)table, work, data};
-    return kl_store_thread_run(call.table->thread, KL_STORE_WRITE, do_write, &call, error);
+    return kl_store_thread_run(call.table->thread, access, do_write, &call, error);
+}
+
+static gboolean
+run_write(KlActivationTable *table, KlStoreWork work, gpointer data, GError **error)
+{
+    return run_access(table, KL_STORE_WRITE, work, data, error);
 }
 
 /* --- reading --- */
 
-typedef struct {
-    const char *device;
-    const char *id;
-    KlActivationView view;
-} ReadCall;
-
 static gboolean
-do_read(sqlite3 *db, gpointer data, GError **error)
+look(sqlite3 *db, KlActivationLook *asked, GError **error)
 {
-    ReadCall *call = data;
     gboolean found = FALSE;
     sqlite3_stmt *query = kl_query_kept_with(db, error,
                                              "SELECT " KL_STORE_REGISTRATION_COLUMNS ","
                                              " EXISTS (SELECT 1 FROM activation_messages WHERE device = ?1 AND id = ?2)"
                                              " FROM registration WHERE device = ?1",
-                                             kl_text(call->device), kl_text(call->id));
+                                             kl_text(asked->device), kl_text(asked->id));
     gboolean ok = query != NULL && kl_next(db, query, &found, error);
-    if (found) {
-        call->view.row = kl_store_read_registration(query);
-        call->view.again = sqlite3_column_int(query, 7) != 0;
-    }
+    asked->view.row = found ? kl_store_read_registration(query) : NULL;
+    asked->view.again = found && sqlite3_column_int(query, 7) != 0;
     sqlite3_reset(query);
     return ok;
+}
+
+typedef struct {
+    KlActivationLook *looks;
+    guint n;
+} ReadCall;
+
+static gboolean
+do_read(sqlite3 *db, gpointer data, GError **error)
+{
+    const ReadCall *call = data;
+    for (guint i = 0; i < call->n; i++) {
+        if (!look(db, &call->looks[i], error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+read_all(KlActivationTable *table, KlActivationLook *looks, guint n, KlOp *op, GError **error)
+{
+    ReadCall call = {looks, n};
+    if (run_read(table, do_read, &call, error))
+        return TRUE;
+    for (guint i = 0; i < n; i++)
+        g_clear_pointer(&looks[i].view.row, kl_registration_free);
+    return FALSE;
 }
 
 static gboolean
 read_view(KlActivationTable *table, const char *device, const char *id, KlActivationView *view, KlOp *op,
           GError **error)
 {
-    ReadCall call = {device, id, {NULL, FALSE}};
-    if (!run_read(table, do_read, &call, error)) {
-        g_clear_pointer(&call.view.row, kl_registration_free);
+    KlActivationLook asked = {device, id, {NULL, FALSE}};
+    if (!read_all(table, &asked, 1, op, error))
         return FALSE;
-    }
-    *view = call.view;
+    *view = asked.view;
     return TRUE;
 }
 
 /* --- keeping --- */
 
+/* What there is before a change. */
 typedef struct {
-    const KlActivationChange *change;
-    KlActivationKept kept;
-} KeepCall;
+    gboolean as_judged; /* the row is, field by field, the one that was judged, or none is, as none was */
+    gboolean is_new;    /* the message was not remembered */
+    gboolean alarmed;   /* the device has raised an alarm */
+    gint64 total;       /* so often its verdict was given */
+} Before;
 
-/* Whether the device's row is, field by field, the one that was judged, or none is, as none was; and whether the
- * message is new. */
+/* Devices that are in no row count together. */
+static const char *
+counted(const KlActivationChange *c)
+{
+    return c->was != NULL ? c->device : "";
+}
+
 static gboolean
-is_as_judged(sqlite3 *db, const KlActivationChange *c, gboolean *as_judged, gboolean *is_new, GError **error)
+look_before(sqlite3 *db, const KlActivationChange *c, Before *before, GError **error)
 {
     static const KlRegistration none = {0};
     const KlRegistration *was = c->was != NULL ? c->was : &none;
@@ -107,14 +137,18 @@ is_as_judged(sqlite3 *db, const KlActivationChange *c, gboolean *as_judged, gboo
         db, error,
         "SELECT (SELECT count(*) FROM registration WHERE device = ?1 AND (?3 IS NULL OR (registered = ?3"
         " AND policy = ?4 AND firmware = ?5 AND parameters = ?6 AND version = ?7 AND connections = ?8))),"
-        " EXISTS (SELECT 1 FROM activation_messages WHERE device = ?1 AND id = ?2)",
+        " EXISTS (SELECT 1 FROM activation_messages WHERE device = ?1 AND id = ?2),"
+        " EXISTS (SELECT 1 FROM activation_seen WHERE device = ?1 AND alarm_us IS NOT NULL),"
+        " (SELECT total FROM activation_counts WHERE device = ?9 AND verdict = ?10)",
         kl_text(c->device), kl_text(c->id), kl_text(was->registered), kl_text(was->policy), kl_text(was->firmware),
-        kl_text(was->parameters), kl_int(was->version), kl_int(was->connections));
+        kl_text(was->parameters), kl_int(was->version), kl_int(was->connections), kl_text(counted(c)),
+        kl_text(c->verdict));
     gboolean ok = query != NULL && kl_next(db, query, &row, error);
-    if (ok) {
-        *as_judged = sqlite3_column_int(query, 0) == (c->was != NULL);
-        *is_new = sqlite3_column_int(query, 1) == 0;
-    }
+    if (ok)
+        *before = (Before){.as_judged = sqlite3_column_int(query, 0) == (c->was != NULL),
+                           .is_new = sqlite3_column_int(query, 1) == 0,
+                           .alarmed = sqlite3_column_int(query, 2) != 0,
+                           .total = sqlite3_column_int64(query, 3)};
     sqlite3_reset(query);
     return ok;
 }
@@ -136,90 +170,120 @@ remember(sqlite3 *db, const KlActivationChange *c, gboolean is_new, GError **err
                   kl_text(c->device), kl_text(c->id), kl_int(c->now_us));
 }
 
-/* *alarm: it raises the device's first one. */
 static gboolean
-see(sqlite3 *db, const KlActivationChange *c, gboolean *alarm, GError **error)
+is_seen(const KlActivationChange *c)
 {
-    gboolean row = FALSE;
-    if (c->was == NULL || !c->heard)
-        return TRUE;
-    sqlite3_stmt *query = kl_query_kept_with(
-        db, error,
-        "INSERT INTO activation_seen (device, first_seen_us, last_seen_us, alarm_us)"
-        " VALUES (?1, ?2, ?2, iif(?3, ?2, NULL)) ON CONFLICT (device) DO UPDATE SET"
-        " last_seen_us = max(last_seen_us, excluded.last_seen_us), alarm_us = coalesce(alarm_us, excluded.alarm_us)"
-        " RETURNING ?3 AND alarm_us = ?2",
-        kl_text(c->device), kl_int(c->now_us), kl_int(c->alarm));
-    gboolean ok = query != NULL && kl_next(db, query, &row, error);
-    *alarm = ok && sqlite3_column_int(query, 0) != 0;
-    sqlite3_reset(query);
-    return ok;
+    return c->was != NULL && c->heard;
 }
 
 static gboolean
-count(sqlite3 *db, const KlActivationChange *c, gint64 *total, GError **error)
+see(sqlite3 *db, const KlActivationChange *c, GError **error)
 {
-    gboolean row = FALSE;
-    sqlite3_stmt *query = kl_query_kept_with(db, error,
-                                             "INSERT INTO activation_counts (device, verdict, total) VALUES (?1, ?2, 1)"
-                                             " ON CONFLICT (device, verdict) DO UPDATE SET total = total + 1"
-                                             " RETURNING total",
-                                             kl_text(c->was != NULL ? c->device : ""), kl_text(c->verdict));
-    gboolean ok = query != NULL && kl_next(db, query, &row, error);
-    *total = ok ? sqlite3_column_int64(query, 0) : 0;
-    sqlite3_reset(query);
-    return ok;
+    return !is_seen(c) || kl_run(db, error,
+                                 "INSERT INTO activation_seen (device, first_seen_us, last_seen_us, alarm_us)"
+                                 " VALUES (?1, ?2, ?2, iif(?3, ?2, NULL)) ON CONFLICT (device) DO UPDATE SET"
+                                 " last_seen_us = max(last_seen_us, excluded.last_seen_us),"
+                                 " alarm_us = coalesce(alarm_us, excluded.alarm_us)",
+                                 kl_text(c->device), kl_int(c->now_us), kl_int(c->alarm));
 }
+
+static gboolean
+count(sqlite3 *db, const KlActivationChange *c, GError **error)
+{
+    return kl_run(db, error,
+                  "INSERT INTO activation_counts (device, verdict, total) VALUES (?1, ?2, 1)"
+                  " ON CONFLICT (device, verdict) DO UPDATE SET total = total + 1",
+                  kl_text(counted(c)), kl_text(c->verdict));
+}
+
+static gboolean
+keep_one(sqlite3 *db, const KlActivationChange *c, KlActivationKept *kept, GError **error)
+{
+    Before before = {0};
+    if (!look_before(db, c, &before, error))
+        return FALSE;
+    gboolean first_alarm = is_seen(c) && c->alarm && !before.alarmed;
+    *kept = before.as_judged && (before.is_new || c->again) ? KL_ACTIVATION_KEPT : KL_ACTIVATION_CHANGED;
+    return *kept == KL_ACTIVATION_CHANGED ||
+           (write_row(db, c, error) && remember(db, c, before.is_new, error) && see(db, c, error) &&
+            count(db, c, error) && kl_activation_journal_message(db, c, before.total + 1, first_alarm, error));
+}
+
+typedef struct {
+    const KlActivationChange *changes;
+    KlActivationKept *kept;
+    guint n;
+} KeepCall;
 
 static gboolean
 do_keep(sqlite3 *db, gpointer data, GError **error)
 {
-    KeepCall *call = data;
-    const KlActivationChange *c = call->change;
-    gboolean as_judged = FALSE, is_new = FALSE, alarm = FALSE;
-    gint64 total = 0;
-    if (!is_as_judged(db, c, &as_judged, &is_new, error))
-        return FALSE;
-    call->kept = as_judged && (is_new || c->again) ? KL_ACTIVATION_KEPT : KL_ACTIVATION_CHANGED;
-    return call->kept == KL_ACTIVATION_CHANGED ||
-           (write_row(db, c, error) && remember(db, c, is_new, error) && see(db, c, &alarm, error) &&
-            count(db, c, &total, error) && kl_activation_journal_message(db, c, total, alarm, error));
+    const KeepCall *call = data;
+    for (guint i = 0; i < call->n; i++) {
+        if (!keep_one(db, &call->changes[i], &call->kept[i], error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+keep_all(KlActivationTable *table, const KlActivationChange *changes, KlActivationKept *kept, guint n, KlOp *op,
+         GError **error)
+{
+    KeepCall call = {changes, kept, n};
+    return run_access(table, n > 1 ? KL_STORE_WRITE_ALONE : KL_STORE_WRITE, do_keep, &call, error);
 }
 
 static KlActivationKept
 keep(KlActivationTable *table, const KlActivationChange *change, KlOp *op, GError **error)
 {
-    KeepCall call = {change, KL_ACTIVATION_FAILED};
-    return run_write(table, do_keep, &call, error) ? call.kept : KL_ACTIVATION_FAILED;
+    KlActivationKept kept = KL_ACTIVATION_FAILED;
+    return keep_all(table, change, &kept, 1, op, error) ? kept : KL_ACTIVATION_FAILED;
 }
 
 /* --- credentials --- */
 
 typedef struct {
-    const char *device;
-    const char *claimant;
-    GBytes *csr;
-    gint64 now_us;
+    const KlActivationClaim *claim;
     KlActivationCredential credential;
 } ClaimCall;
 
+/* Who replaces a request begins anew. Only an activated device's is there for good, and then nobody claims it. */
+static gboolean
+drop_claim(sqlite3 *db, const KlActivationClaim *claim, GError **error)
+{
+    return kl_run(db, error,
+                  "DELETE FROM activation_credentials WHERE device = ?1 AND pem IS NULL AND claimant <> ?2"
+                  " AND abs(?3 - claimed_us) > ?4"
+                  " AND device IN (SELECT device FROM registration WHERE registered <> 'ok')",
+                  kl_text(claim->device), kl_text(claim->claimant), kl_int(claim->now_us),
+                  kl_int(KL_ACTIVATION_CLAIM_US));
+}
+
 /* A claim that is from the future, after the clock was put right, holds nobody up. */
+static gboolean
+take_claim(sqlite3 *db, const KlActivationClaim *claim, GError **error)
+{
+    return kl_run(db, error,
+                  "INSERT INTO activation_credentials (device, csr, claimant, since_us, claimed_us)"
+                  " VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT (device) DO UPDATE"
+                  " SET claimant = excluded.claimant, claimed_us = excluded.claimed_us WHERE pem IS NULL"
+                  " AND claimant <> excluded.claimant AND NOT ?6 AND abs(excluded.claimed_us - claimed_us) > ?5",
+                  kl_text(claim->device), kl_bytes(claim->csr), kl_text(claim->claimant), kl_int(claim->now_us),
+                  kl_int(KL_ACTIVATION_CLAIM_US), kl_int(claim->replaces));
+}
+
 static gboolean
 do_claim(sqlite3 *db, gpointer data, GError **error)
 {
     ClaimCall *call = data;
+    const KlActivationClaim *claim = call->claim;
     gboolean found = FALSE;
-    if (!kl_run(db, error,
-                "INSERT INTO activation_credentials (device, csr, claimant, since_us, claimed_us)"
-                " VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT (device) DO UPDATE"
-                " SET claimant = excluded.claimant, claimed_us = excluded.claimed_us WHERE pem IS NULL"
-                " AND (claimant = excluded.claimant OR abs(excluded.claimed_us - claimed_us) > ?5)",
-                kl_text(call->device), kl_bytes(call->csr), kl_text(call->claimant), kl_int(call->now_us),
-                kl_int(KL_ACTIVATION_CLAIM_US)))
+    if ((claim->replaces && !drop_claim(db, claim, error)) || !take_claim(db, claim, error))
         return FALSE;
     g_autoptr(sqlite3_stmt) query =
         kl_query(db, error, "SELECT csr, pem, claimant = ?2, since_us FROM activation_credentials WHERE device = ?1",
-                 kl_text(call->device), kl_text(call->claimant));
+                 kl_text(claim->device), kl_text(claim->claimant));
     if (query == NULL || !kl_next(db, query, &found, error))
         return FALSE;
     call->credential.csr = kl_column_bytes(query, 0);
@@ -230,10 +294,10 @@ do_claim(sqlite3 *db, gpointer data, GError **error)
 }
 
 static gboolean
-claim(KlActivationTable *table, const char *device, const char *claimant, GBytes *csr, gint64 now_us,
-      KlActivationCredential *credential, KlOp *op, GError **error)
+claim(KlActivationTable *table, const KlActivationClaim *claim, KlActivationCredential *credential, KlOp *op,
+      GError **error)
 {
-    ClaimCall call = {.device = device, .claimant = claimant, .csr = csr, .now_us = now_us};
+    ClaimCall call = {.claim = claim};
     if (!run_write(table, do_claim, &call, error)) {
         kl_activation_credential_clear(&call.credential);
         return FALSE;
@@ -311,6 +375,8 @@ table_free(KlActivationTable *table)
 static const KlActivationTableClass class = {
     .read = read_view,
     .keep = keep,
+    .read_all = read_all,
+    .keep_all = keep_all,
     .claim = claim,
     .issued = issued,
     .release = release,
@@ -332,6 +398,9 @@ kl_activation_sqlite_open(const char *path, KlSeal *seal, const char *station, G
         return NULL;
     }
     sqlite3 *db = kl_database_open(path, FALSE, error);
+    /* What a statement may have to take back lies in a file otherwise, which costs more than the statement. */
+    if (db != NULL && !kl_database_exec(db, "PRAGMA temp_store = MEMORY", error))
+        g_clear_pointer(&db, kl_database_close);
     KlStoreThread *thread = db != NULL ? kl_store_thread_new(db, error) : NULL;
     if (thread == NULL)
         return NULL;

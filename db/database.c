@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -176,12 +177,21 @@ prepare_for_reading(sqlite3 *db, GError **error)
            kl_database_exec(db, "PRAGMA query_only = ON; PRAGMA cell_size_check = ON", error);
 }
 
+/* Nobody asks how much memory SQLite has, and counting it takes a lock for each piece. */
+static void
+start_library(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 sqlite3 *
 kl_database_open(const char *path, gboolean read_only, GError **error)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     g_autoptr(sqlite3) db = NULL;
     int access = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 
+    pthread_once(&once, start_library);
     if (!(read_only ? check_file(path, error) : make_file(path, error)))
         return NULL;
     errno = 0;

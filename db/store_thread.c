@@ -71,12 +71,24 @@ run_in_savepoint(sqlite3 *db, Call *call, GError **error)
     return kl_database_exec(db, "RELEASE one_call", error);
 }
 
+/* Undone with its transaction. */
+static gboolean
+run_alone(sqlite3 *db, Call *call, GError **error)
+{
+    call->ok = call->work(db, call->data, &call->error);
+    if (!call->ok)
+        g_propagate_error(error, g_steal_pointer(&call->error));
+    return call->ok;
+}
+
 static gboolean
 run_in_transaction(sqlite3 *db, GPtrArray *calls, GError **error)
 {
     if (!kl_database_in_place(db, error) || !kl_database_exec(db, "BEGIN IMMEDIATE", error))
         return FALSE;
-    for (guint i = 0; i < calls->len; i++) {
+    if (calls->len == 1 && !run_alone(db, g_ptr_array_index(calls, 0), error))
+        return FALSE;
+    for (guint i = 0; i < calls->len && calls->len > 1; i++) {
         if (!run_in_savepoint(db, g_ptr_array_index(calls, i), error))
             return FALSE;
     }
@@ -106,7 +118,7 @@ static void *
 serve(void *data)
 {
     KlStoreThread *self = data;
-    g_autoptr(GPtrArray) writes = g_ptr_array_new();
+    g_autoptr(GPtrArray) writes = g_ptr_array_new(), alone = g_ptr_array_new();
     Call *call;
 
     while ((call = kl_queue_pop(self->queue, G_MAXINT64)) != NULL) {
@@ -114,7 +126,9 @@ serve(void *data)
             if (call->access == KL_STORE_READ)
                 answer_read(self, call);
             else
-                g_ptr_array_add(writes, call);
+                g_ptr_array_add(call->access == KL_STORE_WRITE ? writes : alone, call);
+            if (alone->len > 0)
+                commit_together(self, alone);
             call = taken < TURN_MAX ? kl_queue_pop(self->queue, 0) : NULL;
         }
         if (writes->len > 0)

@@ -2,8 +2,8 @@
  *
  * A caller hands over a piece of work and waits until it is done. Work that changes something is done inside a
  * transaction that it may share with the work of other callers (group commit: many slots, one fsync); a savepoint
- * around each keeps the failure of one from touching the others. Nobody who writes is told "done" before the COMMIT has
- * succeeded, and if it fails, everybody in it is told so. */
+ * around each of several keeps the failure of one from touching the others. Nobody who writes is told "done" before the
+ * COMMIT has succeeded, and if it fails, everybody in it is told so. */
 #pragma once
 
 #include <glib.h>
@@ -17,7 +17,11 @@ typedef struct KlStoreThread KlStoreThread;
  * it did. */
 typedef gboolean (*KlStoreWork)(sqlite3 *db, gpointer data, GError **error);
 
-typedef enum { KL_STORE_READ, KL_STORE_WRITE } KlStoreAccess;
+typedef enum {
+    KL_STORE_READ,
+    KL_STORE_WRITE,
+    KL_STORE_WRITE_ALONE, /* shares its transaction with nobody: for many changes, which savepoints make slow */
+} KlStoreAccess;
 
 /* Starts the thread. Takes the connection over and closes it in the end, also when there can be no thread (NULL,
  * STORE_FAILED). */
@@ -26,8 +30,9 @@ KlStoreThread *kl_store_thread_new(sqlite3 *db, GError **error);
 /* Waits for work under way, closes the connection. Later calls are an error of the caller's. */
 void kl_store_thread_free(KlStoreThread *self);
 
-/* Has the work done and waits. TRUE: done, and, for KL_STORE_WRITE, committed durably. What work left in data is to be
- * thrown away on FALSE: the work may have succeeded and the commit failed. Safe from any thread but the store's own. */
+/* Has the work done and waits. TRUE: done, and, unless it only reads, committed durably. What work left in data is to
+ * be thrown away on FALSE: the work may have succeeded and the commit failed. Safe from any thread but the store's own.
+ */
 gboolean kl_store_thread_run(KlStoreThread *self, KlStoreAccess access, KlStoreWork work, gpointer data,
                              GError **error);
 

@@ -1,5 +1,5 @@
-/* Contract: the checks that requests, certificates and proofs have to pass. Implemented in certs/. Safe from several
- * threads. */
+/* Contract: the checks that requests, certificates and proofs have to pass, and keys for units that make none.
+ * Implemented in certs/. Safe from several threads. */
 #pragma once
 
 #include "station/certificate.h"
@@ -24,6 +24,10 @@ typedef struct {
     /* Checks a KlDriver.prove signature with the key in the certificate. Error: PROOF_FAILED. */
     gboolean (*verify_proof)(KlPki *pki, const KlCertificate *certificate, const guint8 nonce[KL_NONCE_SIZE],
                              const char *imei, GBytes *signature, GError **error);
+
+    /* Makes a P-256 key for a unit that does not make its own: as PEM (PKCS#8, not encrypted), with *csr, a request for
+     * it (DER) that passes check_csr(). The key is wiped when it is freed. INTERNAL. */
+    GBytes *(*make_key)(KlPki *pki, const char *common_name, GBytes **csr, GError **error);
 
     void (*free)(KlPki *pki);
 } KlPkiClass;

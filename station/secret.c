@@ -67,6 +67,30 @@ kl_secret_free(KlSecret *secret)
     g_free(secret);
 }
 
+/* A block that is wiped when it is freed. */
+typedef struct {
+    gsize length;
+    guint8 bytes[];
+} Wiped;
+
+static void
+wiped_free(gpointer data)
+{
+    Wiped *wiped = data;
+    OPENSSL_clear_free(wiped, sizeof *wiped + wiped->length);
+}
+
+GBytes *
+kl_secret_bytes(const void *bytes, gsize length)
+{
+    Wiped *wiped = OPENSSL_malloc(sizeof *wiped + length);
+    if (wiped == NULL)
+        g_error("out of memory");
+    wiped->length = length;
+    memcpy(wiped->bytes, bytes, length);
+    return g_bytes_new_with_free_func(wiped->bytes, length, wiped_free, wiped);
+}
+
 const char *
 kl_secret_peek(const KlSecret *secret)
 {

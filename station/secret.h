@@ -15,6 +15,10 @@ void kl_secret_free(KlSecret *secret);
 const char *kl_secret_peek(const KlSecret *secret);
 gsize kl_secret_length(const KlSecret *secret);
 
+/* A copy of length bytes that is wiped when its last reference goes. Not in the secure heap, which would be too small
+ * for many of them. */
+GBytes *kl_secret_bytes(const void *bytes, gsize length);
+
 /* Sets up OpenSSL's secure heap once per process. Call it first in main(). */
 void kl_secret_init(void);
 

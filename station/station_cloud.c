@@ -88,7 +88,7 @@ kl_station_cloud_free(KlStationCloud *cloud)
 static KlSigner *
 iot_signer(KlStationCloud *cloud, const KlConfig *config, KlPki **pki, GError **error)
 {
-    const KlSignerIotOptions options = {.aws = cloud->aws, .policy = config->aws.policy};
+    const KlSignerIotOptions options = {.aws = cloud->aws, .policy = config->aws.policy, .in_field = cloud->in_field};
     *pki = kl_pki_new_for(KL_PKI_IOT, NULL, error);
     return *pki != NULL ? kl_signer_iot_new(&options) : NULL;
 }
@@ -112,7 +112,7 @@ pca_signer(KlStationCloud *cloud, const KlConfig *config, KlPki **pki, GError **
     cloud->anchors = g_steal_pointer(&anchors);
     if (config->aws.register_mode == KL_REGISTER_NO)
         return signer;
-    return kl_signer_register_new(signer, cloud->aws, config->aws.policy, config->aws.register_mode);
+    return kl_signer_register_new(signer, cloud->aws, config->aws.policy, config->aws.register_mode, cloud->in_field);
 }
 
 KlSigner *
@@ -133,5 +133,5 @@ kl_station_cloud_signer(KlStationCloud *cloud, const KlConfig *config, KlCa *ca,
     KlSigner *own = kl_signer_local_new(ca);
     if (config->signer == KL_SIGNER_LOCAL)
         return own;
-    return kl_signer_register_new(own, cloud->aws, config->aws.policy, config->aws.register_mode);
+    return kl_signer_register_new(own, cloud->aws, config->aws.policy, config->aws.register_mode, cloud->in_field);
 }

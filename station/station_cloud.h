@@ -13,6 +13,7 @@ typedef struct {
     char *anchors;     /* PEM: the CA whose certificates the private CA's are; else NULL */
     KlSigner *cleaner; /* the outbox's, as it: NULL until it is started */
     KlOutbox *outbox;
+    gboolean in_field; /* the signer is for units that boot in the field: see KlSignerIotOptions */
 } KlStationCloud;
 
 /* Asks nobody anything yet. The caller frees. CONFIG_INVALID. */

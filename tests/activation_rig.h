@@ -36,6 +36,18 @@ pass_units(const char *path, guint n)
                " WHERE device = '" device "' ORDER BY verdict)",                                                       \
                expected)
 
+/* Claims DEVICE's credential. replaces: in the place of a request that got no certificate. */
+static inline gboolean
+claim_device(KlActivationTable *table, const char *claimant, GBytes *csr, gboolean replaces, gint64 now_us,
+             KlActivationCredential *credential)
+{
+    const KlActivationClaim claim = {DEVICE, claimant, csr, replaces, now_us};
+    g_autoptr(GError) error = NULL;
+    gboolean ok = table->klass->claim(table, &claim, credential, NULL, &error);
+    g_assert_no_error(error);
+    return ok;
+}
+
 #define REQUEST "bs/device/" DEVICE "/register/request"
 #define CONFIRM "bs/device/" DEVICE "/register/ok"
 #define SOFTWARE "dm/device/" DEVICE "/version/request"

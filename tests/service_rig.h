@@ -27,6 +27,7 @@ typedef struct {
     KlErrorCode fail;
     Kill kill;             /* the process, before or after something is kept */
     gboolean slow_answers; /* whoever does not wait for them is faster */
+    const char *leave;     /* what has this verdict can't be kept with others */
 } Trap;
 
 static inline gboolean
@@ -56,7 +57,30 @@ trap_keep(KlActivationTable *table, const KlActivationChange *change, KlOp *op, 
     return kept;
 }
 
-static const KlActivationTableClass trap_class = {.read = trap_read, .keep = trap_keep};
+static inline gboolean
+trap_read_all(KlActivationTable *table, KlActivationLook *looks, guint n, KlOp *op, GError **error)
+{
+    for (guint i = 0; i < n; i++)
+        g_assert_true(trap_read(table, looks[i].device, looks[i].id, &looks[i].view, op, NULL));
+    return TRUE;
+}
+
+/* When one is to fail, all of them have to be kept by themselves. */
+static inline gboolean
+trap_keep_all(KlActivationTable *table, const KlActivationChange *changes, KlActivationKept *kept, guint n, KlOp *op,
+              GError **error)
+{
+    Trap *trap = (Trap *)table;
+    if (g_atomic_int_get(&trap->fail_times) > 0)
+        return kl_fail(error, trap->fail, "as told");
+    for (guint i = 0; i < n; i++)
+        kept[i] = g_strcmp0(trap->leave, changes[i].verdict) == 0 ? KL_ACTIVATION_CHANGED
+                                                                  : trap_keep(table, &changes[i], op, NULL);
+    return TRUE;
+}
+
+static const KlActivationTableClass trap_class = {
+    .read = trap_read, .keep = trap_keep, .read_all = trap_read_all, .keep_all = trap_keep_all};
 
 static gsize big_software; /* bytes; 0: it is small */
 

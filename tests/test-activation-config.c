@@ -44,6 +44,21 @@ test_defaults(void)
     g_assert_true(g_str_has_prefix(config->client_id, "keyline-activation@"));
 }
 
+/* Both settings, and then it is so. */
+static void
+test_create_keys(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(KlServiceConfig) config =
+        load(SERVICE "credentials=create-keys\ndangerous-send-private-keys-over-mqtt=true\n" BROKER, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(config->rules.credentials, ==, KL_CREDENTIALS_CREATE_KEYS);
+    g_assert_true(config->rules.dangerous_send_private_keys_over_mqtt);
+    g_autoptr(KlServiceConfig) usual = load(SERVICE "dangerous-send-private-keys-over-mqtt=false\n" BROKER, &error);
+    g_assert_no_error(error);
+    g_assert_false(usual->rules.dangerous_send_private_keys_over_mqtt);
+}
+
 /* A shared session has another client id, so that the broker keeps none of the other's subscriptions; and ends soon. */
 static void
 test_shared(void)
@@ -81,11 +96,18 @@ test_wrong(void)
         {"[service]\ntable=mysql\n" BROKER, "'mysql' is none of: sqlite, dynamodb"},
         {"[service]\ntable=sqlite\n" BROKER, "sqlite needs station="},
         {SERVICE, "broker"},
-        {SERVICE "credentials=create-keys\n" BROKER, "create-keys is not served"},
-        {SERVICE "credentials=create-keys\ndangerous-send-private-keys-over-mqtt=true\n" BROKER,
-         "never sends private keys"},
-        {SERVICE "dangerous-send-private-keys-over-mqtt=true\n" BROKER, "never sends private keys"},
+        {SERVICE "credentials=create-keys\n" BROKER,
+         "create-keys sends private keys over MQTT, and is off without dangerous-send-private-keys-over-mqtt=true"},
+        {SERVICE "credentials=create-keys\ndangerous-send-private-keys-over-mqtt=false\n" BROKER, "is off without"},
+        {SERVICE "credentials=create-keys\ndangerous-send-private-keys-over-mqtt=1\n" BROKER,
+         "'1' is none of: false, true"},
+        {SERVICE "dangerous-send-private-keys-over-mqtt=true\n" BROKER,
+         "activation.conf:4: [service] dangerous-send-private-keys-over-mqtt: no keys are sent but with "
+         "credentials=create-keys"},
+        {SERVICE "credentials=csr\ndangerous-send-private-keys-over-mqtt=true\n" BROKER, "no keys are sent but with"},
         {"[service]\ntable=dynamodb\ncredentials=csr\n" BROKER, "csr needs station="},
+        {"[service]\ntable=dynamodb\ncredentials=create-keys\ndangerous-send-private-keys-over-mqtt=true\n" BROKER,
+         "create-keys needs station="},
         {SERVICE "software=folder\n" BROKER, "need each other"},
         {SERVICE "software-folder=x\n" BROKER, "need each other"},
         {SERVICE "workers=999\n" BROKER, "allowed: a number from 0 to 256"},
@@ -284,6 +306,7 @@ main(int argc, char **argv)
     dir = oracle_folder();
     g_test_add_func("/activation-config/defaults", test_defaults);
     g_test_add_func("/activation-config/shared", test_shared);
+    g_test_add_func("/activation-config/create-keys", test_create_keys);
     g_test_add_func("/activation-config/template", test_template);
     g_test_add_func("/activation-config/wrong", test_wrong);
     g_test_add_func("/activation-config/notify", test_notify);

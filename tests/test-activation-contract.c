@@ -112,7 +112,20 @@ test_put_and_drop(Scene *scene, gconstpointer data)
     kl_activation_memory_drop(scene_open(scene), DEVICE);
 }
 
-static const SceneTest of_memory[] = {{"put-and-drop", test_put_and_drop}};
+static void
+test_claims_side_by_side(Scene *scene, gconstpointer data)
+{
+    Scene other = *scene;
+    other.back_end = &on_sqlite;
+    memory_make_units(scene, 1);
+    sqlite_make_units(&other, 1);
+    claims_side_by_side(scene_open(scene), scene_open(&other));
+}
+
+static const SceneTest of_memory[] = {
+    {"put-and-drop", test_put_and_drop},
+    {"claims-side-by-side", test_claims_side_by_side},
+};
 
 int
 main(int argc, char **argv)

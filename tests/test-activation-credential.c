@@ -1,92 +1,7 @@
 /* Certificates by request: one for each device, whatever fails on the way. */
-#include "certs/ca.h"
-#include "certs/pki.h"
-#include "certs/signer_local.h"
-#include "certs_oracle.h"
-#include "tests/activation_rig.h"
+#include "tests/credential_rig.h"
 
-/* The station's own signer behind one that can fail, and counts. */
-typedef struct {
-    KlSigner base;
-    KlSigner *real;
-    KlErrorCode fail; /* instead of issuing */
-    gboolean lose;    /* the answer, after issuing */
-    KlCertificate *lost;
-    guint issued, lookups;
-} TestSigner;
-
-static KlCertificate *
-signer_issue(KlSigner *signer, const KlIssueRequest *request, KlOp *op, GError **error)
-{
-    TestSigner *self = (TestSigner *)signer;
-    if (self->fail != 0) {
-        kl_fail(error, self->fail, "as told");
-        return NULL;
-    }
-    KlCertificate *certificate = self->real->klass->issue(self->real, request, op, error);
-    self->issued++;
-    if (!self->lose)
-        return certificate;
-    self->lost = certificate;
-    kl_fail(error, KL_ERROR_CLOUD_IN_DOUBT, "as told");
-    return NULL;
-}
-
-static gboolean
-signer_lookup(KlSigner *signer, const KlIssueRequest *request, KlCertificate **found, KlOp *op, GError **error)
-{
-    TestSigner *self = (TestSigner *)signer;
-    self->lookups++;
-    g_assert_cmpint(request->since, >, 1600000000);
-    *found = g_steal_pointer(&self->lost);
-    return TRUE;
-}
-
-static const KlSignerClass signer_class = {.id = "test", .issue = signer_issue, .lookup = signer_lookup};
-
-typedef struct {
-    char *dir;
-    KlCa *ca;
-    KlPki *pki;
-    KlProfile profile;
-    TestSigner signer;
-    KlActivationTable *table;
-    KlActivationEngine *engine;
-} Csr;
-
-static void
-csr_set_up(Csr *csr, const char *path)
-{
-    g_autoptr(GError) error = NULL;
-    g_autoptr(KlSecret) passphrase = oracle_secret("secret enough");
-    gint64 now = g_get_real_time() / G_USEC_PER_SEC;
-    *csr = (Csr){.dir = oracle_folder(), .profile = oracle_profile()};
-    kl_ca_init(csr->dir, "Field CA", 9000, passphrase, now, &error);
-    g_assert_no_error(error);
-    csr->ca = kl_ca_load(csr->dir, "file", passphrase, 30, now, &error);
-    g_assert_no_error(error);
-    csr->pki = kl_pki_new(kl_ca_chain_pem(csr->ca), &error);
-    csr->signer = (TestSigner){.base = {&signer_class, 0}, .real = kl_signer_local_new(csr->ca)};
-    pass_units(path, 1);
-    csr->table = open_table(path);
-    csr->engine = make_engine(&(KlActivationParts){.rules = {.credentials = KL_CREDENTIALS_CSR},
-                                                   .table = csr->table,
-                                                   .signer = &csr->signer.base,
-                                                   .pki = csr->pki,
-                                                   .profile = &csr->profile});
-}
-
-static void
-csr_tear_down(Csr *csr)
-{
-    kl_activation_engine_free(csr->engine);
-    kl_activation_table_free(csr->table);
-    csr->signer.real->klass->free(csr->signer.real);
-    g_clear_pointer(&csr->signer.lost, kl_certificate_free);
-    csr->pki->klass->free(csr->pki);
-    kl_ca_free(csr->ca);
-    oracle_folder_remove(csr->dir);
-}
+static const KlActivationRules with_csr = {.credentials = KL_CREDENTIALS_CSR};
 
 static char *
 csr_payload(const Csr *csr, const char *common_name)
@@ -114,7 +29,7 @@ static void
 test_csr(Folder *folder, gconstpointer data)
 {
     Csr csr;
-    csr_set_up(&csr, folder->path);
+    csr_set_up(&csr, folder->path, with_csr);
     g_autofree char *foreign = csr_payload(&csr, "FX30-000002");
     g_autofree char *own = csr_payload(&csr, DEVICE);
     assert_handled(csr.engine, REQUEST, foreign, "malformed: ");
@@ -148,7 +63,7 @@ static void
 test_csr_failing(Folder *folder, gconstpointer data)
 {
     Csr csr;
-    csr_set_up(&csr, folder->path);
+    csr_set_up(&csr, folder->path, with_csr);
     g_autofree char *own = csr_payload(&csr, DEVICE);
     csr.signer.fail = KL_ERROR_SIGNER_REFUSED;
     assert_handled(csr.engine, REQUEST, own, "SIGNER_REFUSED");
@@ -176,11 +91,7 @@ test_parts(void)
     KlProfile profile = oracle_profile();
     KlSigner signer = {&signer_class, 0};
     KlPki pki = {NULL};
-    KlActivationParts parts = {.rules = {.credentials = KL_CREDENTIALS_CREATE_KEYS}};
-    g_autoptr(GError) error = NULL;
-    g_assert_null(kl_activation_engine_new(&parts, &error));
-    assert_code(error, CONFIG_INVALID);
-    parts.rules.credentials = KL_CREDENTIALS_CSR;
+    KlActivationParts parts = {.rules = with_csr};
     g_assert_null(kl_activation_engine_new(&parts, NULL));
     parts.signer = &signer;
     parts.pki = &pki;

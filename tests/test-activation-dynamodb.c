@@ -170,6 +170,16 @@ test_side_by_side(Scene *scene, gconstpointer data)
     }
 }
 
+static void
+test_claims_side_by_side(Scene *scene, gconstpointer data)
+{
+    Scene other = *scene;
+    other.back_end = &on_sqlite;
+    cloud_make_units(scene, 1);
+    sqlite_make_units(&other, 1);
+    claims_side_by_side(scene_open(scene), scene_open(&other));
+}
+
 /* --- DynamoDB: what the network does to it --- */
 
 static const char *const faults[] = {
@@ -179,7 +189,9 @@ static const char *const faults[] = {
     "{\"operation\":\"UpdateItem\",\"kind\":\"status\",\"status\":500,\"effect\":true,\"nth\":1}",
     "{\"operation\":\"UpdateItem\",\"kind\":\"truncated\",\"nth\":1}",
     "{\"operation\":\"UpdateItem\",\"kind\":\"throttle\",\"nth\":1}",
-    "{\"operation\":\"GetItem\",\"kind\":\"drop-after\",\"nth\":2}",
+    "{\"operation\":\"GetItem\",\"kind\":\"drop-after\",\"nth\":1}",
+    ("[{\"operation\":\"UpdateItem\",\"kind\":\"drop-after\",\"nth\":1},"
+     "{\"operation\":\"GetItem\",\"kind\":\"drop-after\",\"nth\":2}]"),
     "{\"operation\":\"GetItem\",\"kind\":\"throttle\",\"nth\":1}",
 };
 
@@ -219,19 +231,20 @@ keep_in_thread(void *data)
     return NULL;
 }
 
-/* Until the peer has read the item; its answer is still on its way. */
+/* Until the peer has done so many calls; the last one's answer is still on its way. */
 static void
-wait_for_effect(void)
+wait_for_effect(guint n)
 {
     for (gboolean done = FALSE; !done;) {
         g_autoptr(JsonNode) root = aws_peer_control(peer, "GET", "calls", NULL);
         JsonArray *calls = json_object_get_array_member(json_node_get_object(root), "calls");
-        done = json_array_get_length(calls) == 1 &&
-               json_object_has_member(json_array_get_object_element(calls, 0), "backend_ms");
+        done = json_array_get_length(calls) == n &&
+               json_object_has_member(json_array_get_object_element(calls, n - 1), "backend_ms");
     }
 }
 
-/* Somebody who does not know of first boot, a station or a hand, changes the row between the table's own two calls. */
+/* Another service handles a message between the table's reading and its update, and somebody who does not know of first
+ * boot, a station or a hand, changes the row between the next two. */
 static void
 test_between(Scene *scene, gconstpointer data)
 {
@@ -242,16 +255,45 @@ test_between(Scene *scene, gconstpointer data)
     const KlActivationChange change = change_of(was, row, "a", "answered");
     Keeping keeping = {table, &change, KL_ACTIVATION_FAILED};
     pthread_t thread;
+    cloud_set(scene, KL_BOOT_ATTRIBUTE "turn", "theirs");
     json_node_unref(aws_peer_control(peer, "DELETE", "calls", NULL));
     aws_peer_plant(peer, "{\"operation\":\"GetItem\",\"kind\":\"slow\",\"ms\":300,\"nth\":1}");
     g_assert_cmpint(pthread_create(&thread, NULL, keep_in_thread, &keeping), ==, 0);
-    wait_for_effect();
+    wait_for_effect(2);
     cloud_set(scene, "policy", "other");
     pthread_join(thread, NULL);
     aws_peer_clear(peer);
     g_assert_cmpint(keeping.kept, ==, KL_ACTIVATION_CHANGED);
     assert_told(scene, row, DEVICE, "false|0|0");
     assert_told(scene, counts, DEVICE, "");
+}
+
+/* A message is one reading and one update, whoever else sends meanwhile; only what was changed is looked at again. What
+ * was read for a message that came to nothing is not taken for the next one's. */
+static void
+test_calls(Scene *scene, gconstpointer data)
+{
+    cloud_make_units(scene, 1);
+    KlActivationTable *table = scene_open(scene), *other = scene_open(scene);
+    g_autoptr(KlRegistration) was = read_row(table, DEVICE, "a", NULL);
+    const KlActivationChange change = change_of(was, NULL, "a", "x");
+    json_node_unref(aws_peer_control(peer, "DELETE", "calls", NULL));
+    g_assert_cmpint(keep(table, &change), ==, KL_ACTIVATION_KEPT);
+    g_assert_cmpuint(aws_peer_calls(peer, NULL), ==, 1);
+
+    g_autoptr(KlRegistration) same = read_row(table, DEVICE, "b", NULL);
+    const KlActivationChange theirs = change_of(same, NULL, "b", "x"), ours = change_of(same, NULL, "c", "x");
+    g_assert_cmpint(keep(other, &theirs), ==, KL_ACTIVATION_KEPT);
+    json_node_unref(aws_peer_control(peer, "DELETE", "calls", NULL));
+    g_assert_cmpint(keep(table, &ours), ==, KL_ACTIVATION_KEPT);
+    g_assert_cmpuint(aws_peer_calls(peer, NULL), ==, 3);
+
+    g_autoptr(KlRegistration) before = read_row(table, DEVICE, "d", NULL);
+    cloud_set(scene, "policy", "other");
+    g_autoptr(KlRegistration) after = read_row(other, DEVICE, "d", NULL);
+    const KlActivationChange late = change_of(after, NULL, "d", "x");
+    g_assert_cmpint(keep(table, &late), ==, KL_ACTIVATION_KEPT);
+    assert_told(scene, counts, DEVICE, "x 4");
 }
 
 /* Credentials, when answers are lost: still one claimant, and one certificate. */
@@ -356,15 +398,21 @@ test_provisioned_anew(Scene *scene, gconstpointer data)
     claim(table, "a", "first", NOW, NULL, TRUE);
     assert_handled(engine, REQUEST, "{\"id\":\"1\"}", "answered: " ANSWER);
     assert_told(scene, row, DEVICE, "requested|0|0");
-    g_assert_true(CALL(table, claim, DEVICE, "b", next, NOW, &now, NULL, NULL));
+    g_assert_true(claim_device(table, "b", next, FALSE, NOW, &now));
     g_assert_true(now.mine && now.pem == NULL && g_bytes_equal(now.csr, next));
     g_assert_false(CALL(table, issued, DEVICE, then, "PEM of then", &kept, NULL, &error));
     assert_code(error, ACTIVATION_BUSY);
 }
 
 static const SceneTest of_dynamodb[] = {
-    {"side-by-side", test_side_by_side},         {"between", test_between}, {"lost", test_lost},
-    {"lost-claims", test_lost_claims},           {"down", test_down},       {"odd-rows", test_odd_rows},
+    {"side-by-side", test_side_by_side},
+    {"claims-side-by-side", test_claims_side_by_side},
+    {"between", test_between},
+    {"calls", test_calls},
+    {"lost", test_lost},
+    {"lost-claims", test_lost_claims},
+    {"down", test_down},
+    {"odd-rows", test_odd_rows},
     {"provisioned-anew", test_provisioned_anew},
 };
 

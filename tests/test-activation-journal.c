@@ -231,7 +231,7 @@ test_anew(Folder *folder, gconstpointer data)
     g_autoptr(GBytes) csr = g_bytes_new_static("csr of then", 11), next = g_bytes_new_static("csr of now", 10);
     g_auto(KlActivationCredential) then = {0}, late = {0}, now = {0};
     g_autofree char *kept = NULL, *lost = NULL;
-    g_assert_true(CALL(table, claim, DEVICE, "a", csr, NOW, &then, NULL, NULL));
+    g_assert_true(claim_device(table, "a", csr, FALSE, NOW, &then));
     g_assert_true(CALL(table, issued, DEVICE, csr, "PEM of then", &kept, NULL, NULL));
 
     g_autoptr(KlStore) store = open_store(folder->path);
@@ -248,11 +248,11 @@ test_anew(Folder *folder, gconstpointer data)
     assert_verified(folder->path, "");
 
     /* a service that did not know yet claims for the unit as it was, and gets a certificate much later */
-    g_assert_true(CALL(table, claim, DEVICE, "a", csr, NOW, &late, NULL, NULL));
+    g_assert_true(claim_device(table, "a", csr, FALSE, NOW, &late));
     g_autoptr(KlActivationEngine) engine = make_engine(&(KlActivationParts){.table = table});
     assert_handled(engine, REQUEST, "{\"id\":\"1\"}", "answered: " ANSWER); /* its id is new again, too */
     assert_row(folder->path, "requested|0|0");
-    g_assert_true(CALL(table, claim, DEVICE, "b", next, NOW, &now, NULL, NULL));
+    g_assert_true(claim_device(table, "b", next, FALSE, NOW, &now));
     g_assert_true(now.mine && now.pem == NULL && g_bytes_equal(now.csr, next));
     g_autoptr(GError) error = NULL;
     g_assert_false(CALL(table, issued, DEVICE, csr, "PEM of then", &lost, NULL, &error));

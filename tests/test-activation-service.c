@@ -5,9 +5,9 @@
 /* --- one service --- */
 
 /* A whole first boot, said without waiting for anything: handled in order, answered in order; also when all of it comes
- * at once, having waited for the service. */
+ * at once, having waited for the service, and when one in it can't be handled with others. */
 static void
-test_order(gconstpointer waited)
+test_order(gconstpointer left)
 {
     static const char *const said[][2] = {{BOOT, "{\"id\":\"1\"}"},
                                           {OK, "{\"id\":\"2\"}"},
@@ -16,20 +16,20 @@ test_order(gconstpointer waited)
     place_set_up();
     g_autoptr(KlActivationTable) table = table_new();
     Service first = {.trap = {.slow_answers = TRUE}};
-    g_auto(Service) service = {.trap = {.slow_answers = TRUE}};
+    g_auto(Service) service = {.trap = {.slow_answers = TRUE, .leave = left}};
     service_start(&first, table, "service@1", NULL);
-    if (waited != NULL)
+    if (left != NULL)
         service_stop(&first);
     g_autoptr(RigUnit) unit = boot(DEVICE);
     for (guint i = 0; i < G_N_ELEMENTS(said); i++)
         say(unit, said[i][0], DEVICE, said[i][1]);
-    if (waited != NULL)
+    if (left != NULL)
         service_start(&service, table, "service@1", NULL);
     rig_hear(unit, 3);
     g_assert_cmpstr(unit->got->str, ==,
                     "bs/device/" DEVICE "/parameters/={\"topic\":\"t\"};bs/device/" DEVICE "/parameters/topic=t;"
                     "dm/device/" DEVICE "/update/=Y29kZQ==;");
-    assert_seen(waited != NULL ? &service : &first, 4, "answered activated software version ");
+    assert_seen(left != NULL ? &service : &first, 4, "answered activated software version ");
     assert_state(table, DEVICE, "ok 3 0");
     service_stop(&first);
 }
@@ -396,6 +396,8 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_data_func("/activation-service/order/one-by-one", NULL, test_order);
     g_test_add_data_func("/activation-service/order/at-once", "", test_order);
+    g_test_add_data_func("/activation-service/order/first-left", "answered", test_order);
+    g_test_add_data_func("/activation-service/order/third-left", "software", test_order);
     g_test_add_func("/activation-service/refused", test_refused);
     g_test_add_func("/activation-service/duplicate", test_duplicate);
     g_test_add_data_func("/activation-service/dup/first", NULL, test_dup);

@@ -64,6 +64,23 @@ test_open(Folder *folder, gconstpointer data)
     g_assert_false(g_file_test(folder->path, G_FILE_TEST_EXISTS));
 }
 
+/* Whoever would replace an activated device's request comes too late, and is told so. */
+static void
+test_replaced_late(Folder *folder, gconstpointer data)
+{
+    pass_units(folder->path, 1);
+    g_free(sqlite(folder->path, "UPDATE registration SET registered = 'requested';"
+                                " INSERT INTO activation_credentials VALUES ('" DEVICE "', x'00', 'a', 5, 5, NULL);"
+                                " UPDATE registration SET registered = 'ok'"));
+    g_autoptr(KlActivationTable) table = open_table(folder->path);
+    g_autoptr(GBytes) csr = g_bytes_new_static("late", 4);
+    g_auto(KlActivationCredential) credential = {0};
+    g_assert_true(claim_device(table, "b", csr, TRUE, g_get_real_time(), &credential));
+    g_assert_false(credential.mine);
+    g_assert_null(credential.pem);
+    assert_sql(folder->path, "SELECT claimant, hex(csr) FROM activation_credentials", "a|00");
+}
+
 /* What the schema refuses whoever writes it. */
 static void
 test_schema(Folder *folder, gconstpointer data)
@@ -114,6 +131,7 @@ static const FolderTest tests[] = {
     {"/activation-table/nobody", test_sqlite_nobody},
     {"/activation-table/ids-kept", test_sqlite_ids_kept},
     {"/activation-table/open", test_open},
+    {"/activation-table/replaced-late", test_replaced_late},
     {"/activation-table/schema", test_schema},
 };
 

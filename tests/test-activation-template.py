@@ -16,7 +16,9 @@ TEMPLATE = Template(ROOT / "packaging/aws/activation.yaml")
 RESOURCES, flat = TEMPLATE.resources, TEMPLATE.flat
 STATION = Template(ROOT / "packaging/aws/station.yaml")
 LAMBDA = sorted((ROOT / "station/lambda").glob("*.c"))
+FUNCTION = (ROOT / "station/lambda/function.c").read_text()
 TABLE, SOFTWARE = ROOT / "db/activation_dynamodb.c", ROOT / "db/software_s3.c"
+SIGNER = [*(ROOT / "certs").glob("cloud*.c"), ROOT / "certs/signer_iot.c"]
 # Function: what it is at AWS, its sources that make calls, the root of its topics, its rules.
 FUNCTIONS = {
     "Registration": ("Bootstrapping_lambda_registration_device", [*LAMBDA, TABLE], "bs", {"RegisterDevice"}),
@@ -24,7 +26,7 @@ FUNCTIONS = {
 }
 # What Lambda itself does with a function's role; and what makes S3 say that something is not there.
 PLATFORM = {"logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage", "s3:ListBucket"}
-REFUSED = "unknown-device early-confirm not-active retained oversized malformed foreign bad-row no-software bad-event"
+REFUSED = "unknown-device early-confirm not-active retained oversized malformed foreign bad-row no-software bad-event key-gone"
 DEVICE = "FX30-000001"
 
 
@@ -35,6 +37,18 @@ def properties(name):
 def statements(role):
     (policy,) = properties(role)["Policies"]
     return policy["PolicyDocument"]["Statement"]
+
+
+def conditional(name, condition):
+    """The statements that the registration function's role has besides, on that condition alone."""
+    assert RESOURCES[name]["Condition"] == condition, name
+    assert properties(name)["Roles"] == ["RegistrationRole"], name
+    return properties(name)["PolicyDocument"]["Statement"]
+
+
+def publishes_on(found):
+    (targets,) = [as_list(statement["Resource"]) for statement in found if statement["Action"] == "iot:Publish"]
+    return {target.split(":topic/")[1] for target in targets}
 
 
 def topics():
@@ -105,12 +119,50 @@ def test_resources():
 
 
 def test_publishing():
-    """Each function may publish on its own topics alone. Credentials go nowhere: "factory" is all there is here."""
+    """Each function may publish on its own topics alone: certificates where it signs, keys where that was asked for."""
     for function, (_, _, root, _) in FUNCTIONS.items():
-        (targets,) = [s["Resource"] for s in statements(f"{function}Role") if s["Action"] == "iot:Publish"]
         own = {f"{r}/device/*/{rest}" for r, rest, kind in topics() if kind == "OWN" and r == root}
         own = {topic for topic in own if "/credentials/" not in topic}
-        assert {target.split(":topic/")[1] for target in targets} == own, (targets, own)
+        assert publishes_on(statements(f"{function}Role")) == own, own
+    credentials = "bs/device/*/credentials/"
+    assert publishes_on(conditional("RegistrationSigns", "Signs")) == {credentials + "certificate"}
+    (keys,) = conditional("RegistrationSendsKeys", "SendsKeys")
+    assert publishes_on([keys]) == {credentials + "key"}, keys
+
+
+def test_signing():
+    """No call but those of the signer (tests/test-lambda.py holds the role to those that are made), each on what AWS
+    documents as its resources."""
+    anything = {"CreateCertificateFromCsr", "ListCertificates"}
+    kinds = {
+        "DescribeCertificate": {"cert/*"},
+        "UpdateCertificate": {"cert/*"},
+        "CreateThing": {"thing/*"},
+        "ListThingPrincipals": {"thing/*"},
+        "AttachThingPrincipal": {"thing/*", "cert/*"},
+        "AttachPolicy": {"cert/*", "policy/KeylineDevice"},
+    }
+    found = {}
+    for statement in conditional("RegistrationSigns", "Signs"):
+        for action in as_list(statement["Action"]):
+            assert action == "iot:Publish" or action in operations_in(ROOT, SIGNER), action
+            found[action.removeprefix("iot:")] = {
+                target if target == "*" else target.split(":", 5)[5] for target in as_list(statement["Resource"])
+            }
+    del found["Publish"]
+    assert found == {**{name: {"*"} for name in anything}, **kinds}, found
+    assert flat(STATION.parameters["DevicePolicy"]["Default"]) == TEMPLATE.parameters["DevicePolicy"]["Default"]
+
+
+def test_conditions():
+    """What each makes of the parameters, and that a function is over before others may make the same certificate."""
+    conditions, parameters = TEMPLATE.whole["Conditions"], TEMPLATE.parameters
+    assert conditions["Signs"] == {"Not": [{"Equals": [{"Ref": "Credentials"}, "factory"]}]}, conditions
+    assert conditions["SendsKeys"] == {"Equals": [{"Ref": "DangerousSendPrivateKeysOverMqtt"}, "true"]}, conditions
+    known = re.findall(r'\[KL_CREDENTIALS_\w+\] = "([\w-]+)"', FUNCTION)
+    assert parameters["Credentials"]["AllowedValues"] == known and len(known) == 3, known
+    claim = re.search(r"KL_ACTIVATION_CLAIM_US \((\d+) \*", (ROOT / "station/activation/table.h").read_text())
+    assert properties("RegistrationFunction")["Timeout"] < int(claim[1])
 
 
 def test_every_message_is_handed_over_once():
@@ -155,13 +207,14 @@ def test_rules_are_the_seeds():
 
 
 def test_settings():
-    code = (ROOT / "station/lambda/function.c").read_text()
-    read = dict(re.findall(r'setting\("(\w+)", "(\w*)"\)', code))
+    read = dict(re.findall(r'setting\("(\w+)", "(\w*)"\)', FUNCTION))
     assert read.pop("AWS_LAMBDA_RUNTIME_API") == "", read
     for function, (_, sources, _, _) in FUNCTIONS.items():
         given = properties(f"{function}Function")["Environment"]["Variables"]
         given.pop("AWS_ENDPOINT_URL_IOT_DATA_PLANE")
-        known = {name: usual for name, usual in read.items() if "SOFTWARE" not in name or SOFTWARE in sources}
+        signs = {"KEYLINE_CREDENTIALS", "KEYLINE_POLICY", "KEYLINE_DANGEROUS_SEND_PRIVATE_KEYS_OVER_MQTT"}
+        others = signs if SOFTWARE in sources else {"KEYLINE_SOFTWARE_TABLE"}
+        known = {name: usual for name, usual in read.items() if name not in others}
         assert given == known, f"{function}: {given} are not {known}"
 
 
@@ -188,7 +241,7 @@ def test_tables():
 def test_refusals_are_counted():
     code = (ROOT / "station/activation/activation.c").read_text()
     names = set(re.findall(r'\[KL_ACTIVATION_\w+\] = "([\w-]+)"', code))
-    names |= set(re.findall(r'log_failure\("([\w-]+)", why', (ROOT / "station/lambda/function.c").read_text()))
+    names |= set(re.findall(r'(?:log_failure|describe)\("([\w-]+)", (?:why|detail)', FUNCTION))
     fine = {"answered", "activated", "counted", "software", "version", "repeated", "own", "failed"}
     assert names - fine == set(REFUSED.split()), names - fine
     for function in FUNCTIONS:

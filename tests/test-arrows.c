@@ -28,6 +28,7 @@ static const Rule rules[] = {
     {"station/mqtt/", {"station/"}, {GTK, DATABASE, NETWORK, PORTS}},
     /* Programs of their own, which put tables and software together with the engine. */
     {"station/service/", {"station/", "certs/", "db/"}, {GTK, DATABASE, NETWORK, PORTS, MQTT}},
+    {"station/lambda/credentials.", {"station/", "certs/"}, {GTK, DATABASE, NETWORK, PORTS, MQTT}},
     {"station/lambda/", {"station/", "db/"}, {GTK, DATABASE, NETWORK, PORTS, MQTT}},
     {"station/", {"station/"}, {GTK, DATABASE, NETWORK, PORTS, MQTT}},
     /* What runs on the module: the portable part knows C and itself. */
@@ -183,6 +184,8 @@ test_judge(void)
         {"station/job.c", "mosquitto.h", FALSE, FALSE},
         {"station/lambda/function.c", "db/software_s3.h", TRUE, TRUE},
         {"station/lambda/function.c", "certs/ca.h", TRUE, FALSE},
+        {"station/lambda/credentials.c", "certs/pki.h", TRUE, TRUE},
+        {"station/lambda/credentials.c", "db/database.h", TRUE, FALSE},
         {"station/lambda/runtime.c", "curl/curl.h", FALSE, FALSE},
         {"station/cli/main.c", "station/station.h", TRUE, TRUE},
         {"station/cli/main.c", "db/database.h", TRUE, FALSE},

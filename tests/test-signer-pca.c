@@ -43,7 +43,7 @@ rig_open(KlRegisterMode mode, guint attempt_ms)
     Rig rig = {aws, make_signer(aws, NULL), kl_pki_new_for(KL_PKI_PCA, anchors, &error)};
     g_assert_no_error(error);
     if (mode != KL_REGISTER_NO)
-        rig.signer = kl_signer_register_new(rig.signer, aws, NULL, mode);
+        rig.signer = kl_signer_register_new(rig.signer, aws, NULL, mode, FALSE);
     return rig;
 }
 

@@ -62,7 +62,7 @@ rig_open(const Authority *authority, KlRegisterMode mode, guint attempt_ms)
 {
     g_autoptr(GError) error = NULL;
     KlAws *aws = cloud_aws(attempt_ms);
-    Rig rig = {aws, kl_signer_register_new(kl_signer_local_new(authority->ca), aws, NULL, mode),
+    Rig rig = {aws, kl_signer_register_new(kl_signer_local_new(authority->ca), aws, NULL, mode, FALSE),
                kl_pki_new(kl_ca_chain_pem(authority->ca), &error)};
     g_assert_no_error(error);
     return rig;

@@ -45,12 +45,19 @@ kl_publications_new(void)
 }
 
 void
-kl_publications_add(GPtrArray *publications, char *topic, const void *payload, gsize length)
+kl_publications_add_bytes(GPtrArray *publications, char *topic, GBytes *payload)
 {
     KlPublication *publication = g_new(KlPublication, 1);
     publication->topic = topic;
-    publication->payload = g_bytes_new(payload, length);
+    publication->payload = g_bytes_ref(payload);
     g_ptr_array_add(publications, publication);
+}
+
+void
+kl_publications_add(GPtrArray *publications, char *topic, const void *payload, gsize length)
+{
+    g_autoptr(GBytes) bytes = g_bytes_new(payload, length);
+    kl_publications_add_bytes(publications, topic, bytes);
 }
 
 void
@@ -172,8 +179,11 @@ add_parameters(const Case *c)
 static gboolean
 add_credential(const Case *c)
 {
-    if (c->rules->credentials == KL_CREDENTIALS_CREATE_KEYS)
+    if (c->rules->credentials == KL_CREDENTIALS_CREATE_KEYS) {
         c->result->make_key = TRUE;
+        c->result->detail =
+            g_strdup("create-keys: with a new certificate, and only then, a private key made here is sent");
+    }
     if (c->rules->credentials != KL_CREDENTIALS_CSR)
         return TRUE;
     const char *text = text_member(c->payload, "csr");
@@ -323,6 +333,16 @@ kl_software_free(KlSoftware *software)
     g_bytes_unref(software->content);
     g_free(software->signature);
     g_free(software);
+}
+
+KlSoftware *
+kl_software_copy(const KlSoftware *software)
+{
+    KlSoftware *copy = g_new0(KlSoftware, 1);
+    copy->version = software->version;
+    copy->content = g_bytes_ref(software->content);
+    copy->signature = g_strdup(software->signature);
+    return copy;
 }
 
 char *

@@ -21,7 +21,8 @@ typedef enum {
 
 typedef struct {
     KlCredentials credentials;
-    gint64 connections_alarm; /* more requests of an activated unit than this raise an alarm */
+    gint64 connections_alarm;                       /* more requests of an activated unit than this raise an alarm */
+    gboolean dangerous_send_private_keys_over_mqtt; /* goes with CREATE_KEYS, and with nothing else */
 } KlActivationRules;
 
 /* A message as it came. Borrows everything. */
@@ -74,7 +75,9 @@ typedef struct {
                                 was given; when that has changed, the message is judged again by the new one */
     GPtrArray *publications; /* KlPublication, in order; after the row is kept */
     GBytes *csr;             /* CREDENTIALS_CSR: the request (DER) to be signed, published before all else; or NULL */
-    gboolean make_key;       /* CREDENTIALS_CREATE_KEYS: a new key and certificate are to be published first */
+    gboolean make_key;       /* CREDENTIALS_CREATE_KEYS: a new key and certificate are to be published first; or, if the
+                                unit has a certificate already, that one, as nobody has its key any more */
+    gboolean key_gone;       /* an answer with that certificate, and without a key */
     gboolean alarm;          /* connections went past the threshold */
 } KlActivation;
 
@@ -98,6 +101,7 @@ typedef struct {
 } KlSoftware;
 
 void kl_software_free(KlSoftware *software);
+KlSoftware *kl_software_copy(const KlSoftware *software);
 
 /* What a software's signature is over: version, size and SHA-256, as text. The caller frees. */
 char *kl_software_signed_text(gint64 version, GBytes *content);
@@ -105,6 +109,7 @@ char *kl_software_signed_text(gint64 version, GBytes *content);
 /* An empty KlPublication array that owns what is in it, and one more in it; takes the topic over. */
 GPtrArray *kl_publications_new(void);
 void kl_publications_add(GPtrArray *publications, char *topic, const void *payload, gsize length);
+void kl_publications_add_bytes(GPtrArray *publications, char *topic, GBytes *payload);
 
 /* The publications that bring it: its parameters first, then the content in Base64 as the seed sends it. */
 GPtrArray *kl_software_publications(const char *device, const KlSoftware *software);

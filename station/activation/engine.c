@@ -11,15 +11,18 @@
 static gboolean
 check_parts(const KlActivationParts *parts, GError **error)
 {
-    if (parts->rules.credentials == KL_CREDENTIALS_CREATE_KEYS)
-        return kl_fail(error, KL_ERROR_CONFIG_INVALID, "credentials=create-keys is not served");
-    if (parts->rules.credentials != KL_CREDENTIALS_CSR)
+    gboolean create = parts->rules.credentials == KL_CREDENTIALS_CREATE_KEYS;
+    const char *name = create ? "create-keys" : "csr";
+    if (create != parts->rules.dangerous_send_private_keys_over_mqtt)
+        return kl_fail(error, KL_ERROR_CONFIG_INVALID,
+                       "credentials=create-keys and dangerous-send-private-keys-over-mqtt=true need each other");
+    if (parts->rules.credentials == KL_CREDENTIALS_FACTORY)
         return TRUE;
     if (parts->signer == NULL || parts->pki == NULL || parts->profile == NULL)
-        return kl_fail(error, KL_ERROR_CONFIG_INVALID, "credentials=csr needs a signer and a product");
+        return kl_fail(error, KL_ERROR_CONFIG_INVALID, "credentials=%s needs a signer and a product", name);
     if (strstr(parts->profile->subject, "{imei}") != NULL || strstr(parts->profile->subject, "{fsn}") != NULL)
         return kl_fail(error, KL_ERROR_CONFIG_INVALID,
-                       "credentials=csr: the product's subject names more than {device_id}");
+                       "credentials=%s: the product's subject names more than {device_id}", name);
     return TRUE;
 }
 
@@ -43,11 +46,14 @@ kl_activation_engine_free(KlActivationEngine *engine)
 typedef struct {
     KlActivationEngine *engine;
     KlActivationMessage message; /* again: as the table, or else the broker, has it */
+    char device[KL_ACTIVATION_DEVICE_MAX + 1];
     char *id;
     KlOp *op;
     KlRegistration *was;
     KlActivation *result;
     KlSoftware *software;
+    char *note;
+    KlActivation **became; /* of one that is handled with others: where the result goes */
 } Turn;
 
 static void
@@ -56,6 +62,7 @@ turn_clear(Turn *turn)
     g_clear_pointer(&turn->was, kl_registration_free);
     g_clear_pointer(&turn->result, kl_activation_free);
     g_clear_pointer(&turn->software, kl_software_free);
+    g_clear_pointer(&turn->note, g_free);
     g_clear_pointer(&turn->id, g_free);
 }
 
@@ -71,6 +78,7 @@ refuse(KlActivation *activation, KlActivationVerdict verdict, const char *detail
     activation->alarm = FALSE;
     g_clear_pointer(&activation->row, kl_registration_free);
     g_clear_pointer(&activation->csr, g_bytes_unref);
+    activation->make_key = FALSE;
     g_ptr_array_set_size(activation->publications, 0);
 }
 
@@ -110,21 +118,52 @@ check_csr(Turn *turn, GError **error)
     return TRUE;
 }
 
+/* No certificate is made for a row whose policy is none to be had. */
+static gboolean
+has_policy(Turn *turn)
+{
+    if (turn->was == NULL || kl_activation_policy_fits(turn->engine, turn->was))
+        return TRUE;
+    refuse(turn->result, KL_ACTIVATION_BAD_ROW, "its policy is none that certificates may get here");
+    return FALSE;
+}
+
+static gboolean
+needs_credential(const Turn *turn)
+{
+    return turn->result->csr != NULL || turn->result->make_key;
+}
+
+/* By what the table said of its device; takes the row over. */
+static void
+weigh(Turn *turn, const KlActivationView *view)
+{
+    turn->was = view->row;
+    if (turn->id != NULL)
+        turn->message.again = view->again;
+    turn->result = kl_activation_judge(&turn->engine->parts.rules, &turn->message, turn->was);
+}
+
+/* Whether the table is to be asked. */
+static gboolean
+has_row(const KlTopic *topic)
+{
+    return topic->device[0] != '\0' && topic->kind != KL_TOPIC_OWN;
+}
+
 static gboolean
 judge(Turn *turn, GError **error)
 {
     KlActivationTable *table = turn->engine->parts.table;
     KlTopic topic = kl_topic_parse(turn->message.topic);
     KlActivationView view = {NULL, FALSE};
-    if (topic.device[0] != '\0' && topic.kind != KL_TOPIC_OWN &&
-        !table->klass->read(table, topic.device, turn->id, &view, turn->op, error))
+    if (has_row(&topic) && !table->klass->read(table, topic.device, turn->id, &view, turn->op, error))
         return FALSE;
-    turn->was = view.row;
-    if (turn->id != NULL)
-        turn->message.again = view.again;
-    turn->result = kl_activation_judge(&turn->engine->parts.rules, &turn->message, turn->was);
+    weigh(turn, &view);
     if (turn->was != NULL && turn->result->verdict == KL_ACTIVATION_SOFTWARE)
         return fetch_software(turn, error);
+    if (!needs_credential(turn) || !has_policy(turn))
+        return TRUE;
     return turn->result->csr == NULL || check_csr(turn, error);
 }
 
@@ -136,18 +175,16 @@ is_heard(KlActivationVerdict verdict)
            verdict != KL_ACTIVATION_UNKNOWN_DEVICE;
 }
 
-/* Somebody else's message must neither use up a device's ids nor pass for one of its redeliveries. */
-static KlActivationKept
-keep(const Turn *turn, GError **error)
+/* Somebody else's message must neither use up a device's ids nor pass for one of its redeliveries. What is to be kept
+ * borrows from the turn. */
+static KlActivationChange
+change_of(Turn *turn)
 {
-    KlActivationTable *table = turn->engine->parts.table;
     const KlActivation *result = turn->result;
     gboolean heard = is_heard(result->verdict), again = heard && turn->message.again;
     gboolean repeated = again && result->row == NULL; /* what changes its row is none, whatever a broker says */
-    if (result->verdict == KL_ACTIVATION_OWN)
-        return KL_ACTIVATION_KEPT;
-    g_autofree char *note = kl_activation_note_json(result, &turn->message, turn->was, heard ? turn->id : NULL);
-    const KlActivationChange change = {
+    turn->note = kl_activation_note_json(result, &turn->message, turn->was, heard ? turn->id : NULL);
+    return (KlActivationChange){
         .device = result->device,
         .was = turn->was,
         .row = result->row,
@@ -155,25 +192,20 @@ keep(const Turn *turn, GError **error)
         .again = again,
         .heard = heard,
         .verdict = kl_activation_verdict_name(repeated ? KL_ACTIVATION_REPEATED : result->verdict),
-        .note = note,
+        .note = turn->note,
         .alarm = result->alarm,
         .now_us = g_get_real_time(),
     };
-    return table->klass->keep(table, &change, turn->op, error);
 }
 
-static gboolean
-add_credential(const Turn *turn, GError **error)
+static KlActivationKept
+keep(Turn *turn, GError **error)
 {
-    KlActivation *result = turn->result;
-    g_autofree char *pem = kl_activation_credential(turn->engine, result->device, result->csr, turn->op, error);
-    if (pem == NULL)
-        return FALSE;
-    g_autoptr(GPtrArray) rest = g_steal_pointer(&result->publications);
-    result->publications = kl_publications_new();
-    kl_publications_add(result->publications, kl_topic_credential(result->device, "certificate"), pem, strlen(pem));
-    g_ptr_array_extend_and_steal(result->publications, g_steal_pointer(&rest));
-    return TRUE;
+    KlActivationTable *table = turn->engine->parts.table;
+    if (turn->result->verdict == KL_ACTIVATION_OWN)
+        return KL_ACTIVATION_KEPT;
+    const KlActivationChange change = change_of(turn);
+    return table->klass->keep(table, &change, turn->op, error);
 }
 
 /* What follows from the verdict, now that it is kept. */
@@ -184,7 +216,8 @@ act(const Turn *turn, GError **error)
         g_ptr_array_unref(turn->result->publications);
         turn->result->publications = kl_software_publications(turn->result->device, turn->software);
     }
-    return turn->result->csr == NULL || add_credential(turn, error);
+    return !needs_credential(turn) ||
+           kl_activation_add_credential(turn->engine, turn->was, turn->result, turn->op, error);
 }
 
 KlActivation *
@@ -202,4 +235,95 @@ kl_activation_engine_handle(KlActivationEngine *engine, const KlActivationMessag
     }
     kl_fail(error, KL_ERROR_ACTIVATION_BUSY, "the row changed %d times while the message was judged", TRIES);
     return NULL;
+}
+
+/* --- many messages at once --- */
+
+/* One turn for each message that a row is read for. How many. */
+static guint
+begin_all(KlActivationEngine *engine, const KlActivationMessage *messages, guint n, KlOp *op, KlActivation **became,
+          Turn *turns)
+{
+    guint begun = 0;
+    for (guint i = 0; i < n; i++) {
+        KlTopic topic = kl_topic_parse(messages[i].topic);
+        became[i] = NULL;
+        if (!has_row(&topic))
+            continue;
+        turns[begun] = (Turn){.engine = engine, .message = messages[i], .op = op, .became = &became[i]};
+        turns[begun].id = kl_activation_message_id(&messages[i]);
+        g_strlcpy(turns[begun++].device, topic.device, sizeof turns->device);
+    }
+    return begun;
+}
+
+static gboolean
+read_all(KlActivationTable *table, Turn *turns, guint n, KlOp *op)
+{
+    g_autofree KlActivationLook *looks = g_new0(KlActivationLook, n);
+    for (guint i = 0; i < n; i++)
+        looks[i] = (KlActivationLook){.device = turns[i].device, .id = turns[i].id};
+    if (!table->klass->read_all(table, looks, n, op, NULL))
+        return FALSE;
+    for (guint i = 0; i < n; i++)
+        weigh(&turns[i], &looks[i].view);
+    return TRUE;
+}
+
+/* Whether nothing but keeping it is left to do. before: one that has got its software, or NULL; for messages that are
+ * handled together, software of one name is one and the same. */
+static gboolean
+is_prepared(Turn *turn, const Turn *before)
+{
+    if (turn->was == NULL || turn->result->verdict != KL_ACTIVATION_SOFTWARE)
+        return !needs_credential(turn);
+    if (before == NULL || g_strcmp0(before->was->firmware, turn->was->firmware) != 0)
+        return fetch_software(turn, NULL);
+    turn->software = kl_software_copy(before->software);
+    return TRUE;
+}
+
+/* Those that can be kept now, and what is to be kept of them. How many. */
+static guint
+prepare_all(Turn *turns, guint n, Turn **ready, KlActivationChange *changes)
+{
+    const Turn *before = NULL;
+    guint prepared = 0;
+    for (guint i = 0; i < n; i++) {
+        if (!is_prepared(&turns[i], before))
+            continue;
+        if (turns[i].software != NULL)
+            before = &turns[i];
+        ready[prepared] = &turns[i];
+        changes[prepared++] = change_of(&turns[i]);
+    }
+    return prepared;
+}
+
+static void
+keep_all(KlActivationTable *table, Turn *turns, guint n, KlOp *op)
+{
+    g_autofree Turn **ready = g_new0(Turn *, n);
+    g_autofree KlActivationChange *changes = g_new0(KlActivationChange, n);
+    g_autofree KlActivationKept *kept = g_new0(KlActivationKept, n);
+    guint prepared = prepare_all(turns, n, ready, changes);
+    if (prepared == 0 || !table->klass->keep_all(table, changes, kept, prepared, op, NULL))
+        return;
+    for (guint i = 0; i < prepared; i++) {
+        if (kept[i] == KL_ACTIVATION_KEPT && act(ready[i], NULL))
+            *ready[i]->became = g_steal_pointer(&ready[i]->result);
+    }
+}
+
+void
+kl_activation_engine_handle_all(KlActivationEngine *engine, const KlActivationMessage *messages, guint n, KlOp *op,
+                                KlActivation **became)
+{
+    KlActivationTable *table = engine->parts.table;
+    g_autofree Turn *turns = g_new0(Turn, n);
+    guint begun = begin_all(engine, messages, n, op, became, turns);
+    if (begun > 0 && table->klass->keep_all != NULL && read_all(table, turns, begun, op))
+        keep_all(table, turns, begun, op);
+    for (guint i = 0; i < begun; i++)
+        turn_clear(&turns[i]);
 }

@@ -20,6 +20,13 @@ typedef struct {
     gboolean again;
 } KlActivationView;
 
+/* A device's row that is asked for, and what there is. Borrows device and id. */
+typedef struct {
+    const char *device;
+    const char *id; /* of the message, NULL for none */
+    KlActivationView view;
+} KlActivationLook;
+
 /* What a message has come to. Borrows everything. */
 typedef struct {
     const char *device;        /* "" when the message named none */
@@ -40,12 +47,22 @@ typedef enum {
     KL_ACTIVATION_FAILED,  /* with an error: nothing, unless the answer was lost; the id tells, when asked again */
 } KlActivationKept;
 
+/* Who wants a device's credential. Borrows everything. */
+typedef struct {
+    const char *device;
+    const char *claimant; /* a name that nobody else ever has */
+    GBytes *csr;          /* DER */
+    gboolean replaces; /* where the claim passes on to the claimant, csr takes the place of the one that was there and
+                          got no certificate: its key is nobody's any more */
+    gint64 now_us;     /* UTC */
+} KlActivationClaim;
+
 /* The one credential that a device gets by its requests. */
 typedef struct {
-    GBytes *csr;     /* DER: the request that came first, whichever came now */
+    GBytes *csr;     /* DER: the request that came first, whichever came now; unless it was replaced */
     char *pem;       /* the certificate and its issuers; NULL as long as there is none */
     gboolean mine;   /* without pem: the claimant is the one to get it issued, and nobody else for CLAIM_US */
-    gint64 since_us; /* when it was claimed first: since then, a certificate may have been issued and lost */
+    gint64 since_us; /* when csr was claimed first: since then, a certificate may have been issued and lost */
 } KlActivationCredential;
 
 void kl_activation_credential_clear(KlActivationCredential *credential);
@@ -57,14 +74,21 @@ typedef struct {
 
     KlActivationKept (*keep)(KlActivationTable *table, const KlActivationChange *change, KlOp *op, GError **error);
 
-    /* Claims a device's credential for the claimant (a name that nobody else ever has), with that request unless there
-     * is one already. credential is set on success; the caller clears it. */
-    gboolean (*claim)(KlActivationTable *table, const char *device, const char *claimant, GBytes *csr, gint64 now_us,
-                      KlActivationCredential *credential, KlOp *op, GError **error);
+    /* The same for many messages, each of another device, for the price of few; both are NULL where that can't be done.
+     * All views are set on success, and none otherwise. FALSE from keep_all(): nothing is kept of any of them,
+     * whichever it was for; the others can be kept by themselves. On success each is KEPT or CHANGED. */
+    gboolean (*read_all)(KlActivationTable *table, KlActivationLook *looks, guint n, KlOp *op, GError **error);
+    gboolean (*keep_all)(KlActivationTable *table, const KlActivationChange *changes, KlActivationKept *kept, guint n,
+                         KlOp *op, GError **error);
+
+    /* Claims a device's credential for the claimant, with its request unless there is one already that is not replaced.
+     * credential is set on success; the caller clears it. */
+    gboolean (*claim)(KlActivationTable *table, const KlActivationClaim *claim, KlActivationCredential *credential,
+                      KlOp *op, GError **error);
 
     /* Keeps the certificate that was issued for a claim with that request (the credential's csr). A certificate that is
      * there already stays: *kept tells which one it is; the caller frees it. ACTIVATION_BUSY: there is no such claim
-     * any more, as the unit was provisioned anew meanwhile; the certificate is nobody's. */
+     * any more, as the unit was provisioned anew or the request replaced meanwhile; the certificate is nobody's. */
     gboolean (*issued)(KlActivationTable *table, const char *device, GBytes *csr, const char *pem, char **kept,
                        KlOp *op, GError **error);
 

@@ -126,41 +126,42 @@ keep(KlActivationTable *table, const KlActivationChange *change, KlOp *op, GErro
 /* --- credentials --- */
 
 static void
-take_claim(Device *device, const char *claimant, gint64 now_us)
+take_claim(Device *device, const KlActivationClaim *claim)
 {
     g_free(device->claimant);
-    device->claimant = g_strdup(claimant);
-    device->claimed_us = now_us;
+    device->claimant = g_strdup(claim->claimant);
+    device->claimed_us = claim->now_us;
+    if (device->csr != NULL && !claim->replaces)
+        return;
+    g_clear_pointer(&device->csr, g_bytes_unref);
+    device->csr = g_bytes_ref(claim->csr);
+    device->since_us = claim->now_us;
 }
 
 /* A claim that is from the future, after the clock was put right, holds nobody up. */
 static gboolean
-may_claim(const Device *device, const char *claimant, gint64 now_us)
+may_claim(const Device *device, const KlActivationClaim *claim)
 {
-    return device->pem == NULL &&
-           (g_str_equal(device->claimant, claimant) || ABS(now_us - device->claimed_us) > KL_ACTIVATION_CLAIM_US);
+    return device->csr == NULL || (device->pem == NULL && !g_str_equal(device->claimant, claim->claimant) &&
+                                   ABS(claim->now_us - device->claimed_us) > KL_ACTIVATION_CLAIM_US);
 }
 
 static gboolean
-claim(KlActivationTable *table, const char *device_id, const char *claimant, GBytes *csr, gint64 now_us,
-      KlActivationCredential *credential, KlOp *op, GError **error)
+claim(KlActivationTable *table, const KlActivationClaim *claim, KlActivationCredential *credential, KlOp *op,
+      GError **error)
 {
     TableMemory *self = lock(table);
-    Device *device = g_hash_table_lookup(self->devices, device_id);
-    if (device != NULL && device->csr == NULL) {
-        device->csr = g_bytes_ref(csr);
-        device->since_us = now_us;
-        take_claim(device, claimant, now_us);
-    } else if (device != NULL && may_claim(device, claimant, now_us)) {
-        take_claim(device, claimant, now_us);
-    }
+    Device *device = g_hash_table_lookup(self->devices, claim->device);
+    if (device != NULL && may_claim(device, claim))
+        take_claim(device, claim);
     if (device != NULL)
-        *credential = (KlActivationCredential){.csr = g_bytes_ref(device->csr),
-                                               .pem = g_strdup(device->pem),
-                                               .mine = device->pem == NULL && g_str_equal(device->claimant, claimant),
-                                               .since_us = device->since_us};
+        *credential =
+            (KlActivationCredential){.csr = g_bytes_ref(device->csr),
+                                     .pem = g_strdup(device->pem),
+                                     .mine = device->pem == NULL && g_str_equal(device->claimant, claim->claimant),
+                                     .since_us = device->since_us};
     unlock(self);
-    return device != NULL || kl_fail(error, KL_ERROR_INTERNAL, "%s has no row", device_id);
+    return device != NULL || kl_fail(error, KL_ERROR_INTERNAL, "%s has no row", claim->device);
 }
 
 static gboolean

@@ -18,8 +18,7 @@
 typedef struct {
     const KlLambdaFunction *function;
     KlAws *aws;
-    KlActivationTable *table;
-    KlSoftwareShelf *software; /* or NULL */
+    KlActivationParts parts;
     KlPublisher *publisher;
     KlActivationEngine *engine;
 } Served;
@@ -29,8 +28,12 @@ served_clear(Served *served)
 {
     g_clear_pointer(&served->engine, kl_activation_engine_free);
     g_clear_pointer(&served->publisher, kl_publisher_free);
-    g_clear_pointer(&served->software, kl_software_shelf_free);
-    g_clear_pointer(&served->table, kl_activation_table_free);
+    if (served->parts.signer != NULL)
+        served->parts.signer->klass->free(served->parts.signer);
+    if (served->parts.pki != NULL)
+        served->parts.pki->klass->free(served->parts.pki);
+    g_clear_pointer(&served->parts.software, kl_software_shelf_free);
+    g_clear_pointer(&served->parts.table, kl_activation_table_free);
     g_clear_pointer(&served->aws, kl_aws_free);
 }
 
@@ -69,6 +72,18 @@ log_failure(const char *verdict, const GError *error, const char *invocation)
     log_line(line, NULL);
 }
 
+/* A unit that asks again gets its certificate, but no private key: that was sent before, and is kept nowhere. */
+static void
+log_key_gone(const char *device, const char *invocation)
+{
+    g_autofree char *detail = g_strdup_printf(
+        "%s got its certificate without a private key, which was sent before and is kept nowhere; if the unit has not "
+        "got that, it has to be provisioned anew",
+        device);
+    g_autofree char *line = describe("key-gone", detail, invocation);
+    log_line(line, NULL);
+}
+
 /* --- one event --- */
 
 /* An event that is not of our rules, or of the other function's, never becomes one by being repeated. */
@@ -94,6 +109,8 @@ handle(const KlLambdaInvocation *invocation, KlOp *op, gpointer data, GError **e
         return describe("bad-event", NULL, NULL);
     const KlActivationMessage message = kl_lambda_event_message(&event);
     g_autoptr(KlActivation) became = kl_activation_engine_handle(served->engine, &message, op, &why);
+    if (became != NULL && became->key_gone)
+        log_key_gone(became->device, invocation->id);
     if (became != NULL && kl_publisher_send(served->publisher, became->publications, op, &why))
         return describe(kl_activation_verdict_name(became->verdict), NULL, NULL);
     log_failure("failed", why, invocation->id);
@@ -110,26 +127,46 @@ setting(const char *name, const char *usual)
     return value != NULL && *value != '\0' ? value : usual;
 }
 
+/* Whether keys are sent has to be said twice, so that nobody does it by mistake: the engine sees to that. */
 static gboolean
-read_rules(KlActivationRules *rules, GError **error)
+read_credentials(KlActivationRules *rules, GError **error)
+{
+    static const char *const names[] = {
+        [KL_CREDENTIALS_FACTORY] = "factory",
+        [KL_CREDENTIALS_CSR] = "csr",
+        [KL_CREDENTIALS_CREATE_KEYS] = "create-keys",
+    };
+    const char *name = setting("KEYLINE_CREDENTIALS", "factory");
+    const char *dangerous = setting("KEYLINE_DANGEROUS_SEND_PRIVATE_KEYS_OVER_MQTT", "false");
+    rules->dangerous_send_private_keys_over_mqtt = strcmp(dangerous, "true") == 0;
+    if (!rules->dangerous_send_private_keys_over_mqtt && strcmp(dangerous, "false") != 0)
+        return kl_fail(error, KL_ERROR_CONFIG_INVALID,
+                       "KEYLINE_DANGEROUS_SEND_PRIVATE_KEYS_OVER_MQTT is neither true nor false");
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        rules->credentials = (KlCredentials)i;
+        if (strcmp(name, names[i]) == 0)
+            return TRUE;
+    }
+    return kl_fail(error, KL_ERROR_CONFIG_INVALID, "KEYLINE_CREDENTIALS=%s is none of: factory, csr, create-keys",
+                   name);
+}
+
+static gboolean
+read_rules(KlActivationRules *rules, const KlLambdaFunction *function, GError **error)
 {
     guint64 alarm = 0;
-    const char *credentials = setting("KEYLINE_CREDENTIALS", "factory");
-    if (strcmp(credentials, "factory") != 0)
-        return kl_fail(error, KL_ERROR_CONFIG_INVALID,
-                       "KEYLINE_CREDENTIALS=%s is not served here, but by keyline-activation", credentials);
     if (!g_ascii_string_to_unsigned(setting("KEYLINE_CONNECTIONS_ALARM", "3"), 10, 0, ALARM_MAX, &alarm, NULL))
         return kl_fail(error, KL_ERROR_CONFIG_INVALID, "KEYLINE_CONNECTIONS_ALARM is no number from 0 to %d",
                        ALARM_MAX);
-    *rules = (KlActivationRules){KL_CREDENTIALS_FACTORY, (gint64)alarm};
-    return TRUE;
+    rules->connections_alarm = (gint64)alarm;
+    return function->add_credentials == NULL || read_credentials(rules, error);
 }
 
 static gboolean
 set_up(Served *served, const KlLambdaFunction *function, GError **error)
 {
-    KlActivationRules rules = {0};
-    if (!read_rules(&rules, error))
+    KlActivationParts *parts = &served->parts;
+    if (!read_rules(&parts->rules, function, error))
         return FALSE;
     served->function = function;
     served->aws = kl_aws_new(&(KlAwsOptions){0}, error);
@@ -137,11 +174,14 @@ set_up(Served *served, const KlLambdaFunction *function, GError **error)
         return FALSE;
     const char *registration = setting("KEYLINE_REGISTRATION_TABLE", "Bootstrapping_table_registration");
     const char *software = setting("KEYLINE_SOFTWARE_TABLE", "Devicemanager_update");
-    served->table = kl_activation_dynamodb_new(served->aws, registration, log_line, NULL);
-    served->software = function->software ? kl_software_s3_new(served->aws, software) : NULL;
+    parts->table = kl_activation_dynamodb_new(served->aws, registration, log_line, NULL);
+    parts->software = function->software ? kl_software_s3_new(served->aws, software) : NULL;
     served->publisher = kl_publisher_new(served->aws);
-    const KlActivationParts parts = {.rules = rules, .table = served->table, .software = served->software};
-    served->engine = kl_activation_engine_new(&parts, error);
+    /* No role can be kept to one policy (packaging/aws/README.md): it is the engine that keeps rows to it. */
+    parts->policy = setting("KEYLINE_POLICY", "KeylineDevice");
+    if (parts->rules.credentials != KL_CREDENTIALS_FACTORY && !function->add_credentials(parts, served->aws, error))
+        return FALSE;
+    served->engine = kl_activation_engine_new(parts, error);
     return served->engine != NULL;
 }
 

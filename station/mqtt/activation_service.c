@@ -7,15 +7,13 @@
 #include <unistd.h>
 
 #include "station/error.h"
+#include "station/mqtt/turns.h"
 #include "station/mqtt/workers.h"
 
-/* Threads mostly wait for a commit that they share: the more there are, the more messages a commit keeps. */
+/* Who handles messages one by one mostly waits, for a cloud, or for a commit that the others share. */
 #define WORKERS 64
-#define HANDLE_US (30 * G_USEC_PER_SEC) /* at most so long for one message */
-#define AGAIN_MS 50                     /* before a message is tried again in its place; twice as long each time */
-#define AGAIN_TIMES 5
-#define STUCK_TIMES 3 /* so often a request comes again while those of other units get through */
-#define WAIT_MS 100   /* before the broker is tried again; twice as long each time */
+#define TOGETHER 128 /* messages, each of another unit, that one thread handles at once */
+#define WAIT_MS 100  /* before the broker is tried again; twice as long each time */
 #define WAIT_MAX_MS 10000
 
 struct KlActivationService {
@@ -24,121 +22,13 @@ struct KlActivationService {
     int stop_fd;
     pthread_t thread;
     gboolean threaded;
-    GHashTable *stuck; /* topic -> how often it came to nothing; changed while no worker works only */
+    KlHandling handling;
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
     gboolean ready;
     GError *last;
 };
-
-/* A message on its way; chained to the next one of the same device. */
-typedef struct Turn {
-    const KlBrokerMessage *message;
-    KlActivation *became;
-    GError *error;
-    gboolean tried;       /* it did not just come behind one that has to come again */
-    gboolean comes_again; /* nothing that was received with it is acknowledged */
-    struct Turn *next;
-} Turn;
-
-static void
-turn_free(gpointer data)
-{
-    Turn *turn = data;
-    if (turn->became != NULL)
-        kl_activation_free(turn->became);
-    g_clear_error(&turn->error);
-    g_free(turn);
-}
-
-/* --- handling --- */
-
-static gboolean
-is_retry(const GError *error)
-{
-    return error != NULL && kl_error_kind(kl_error_code(error)) == KL_ERROR_KIND_RETRY;
-}
-
-/* What a unit tells, it tells until the broker has it: if nothing became of that, it has to come again, whatever was
- * wrong. What it asks for, it asks for again by itself; so a request comes again while that is worth it, and not for
- * ever while other units wait behind it. */
-static gboolean
-has_to_come_again(const KlActivationService *service, const Turn *turn)
-{
-    KlTopicKind kind = kl_topic_parse(turn->message->topic).kind;
-    if (turn->error == NULL || kind == KL_TOPIC_CONFIRM || kind == KL_TOPIC_VERSION)
-        return turn->error != NULL;
-    guint times = GPOINTER_TO_UINT(g_hash_table_lookup(service->stuck, turn->message->topic));
-    return is_retry(turn->error) && times < STUCK_TIMES;
-}
-
-static void
-handle(KlActivationService *service, Turn *turn)
-{
-    gsize length = 0;
-    const char *payload = g_bytes_get_data(turn->message->payload, &length);
-    const KlActivationMessage message = {
-        .topic = turn->message->topic,
-        .payload = payload,
-        .length = length,
-        .retained = turn->message->retained,
-        .again = turn->message->again,
-    };
-    turn->tried = TRUE;
-    for (guint i = 0; i < AGAIN_TIMES && turn->became == NULL; i++) {
-        if (i > 0)
-            g_usleep((gulong)AGAIN_MS * 1000 << (i - 1));
-        KlOp op = {.deadline_us = g_get_monotonic_time() + HANDLE_US};
-        g_clear_error(&turn->error);
-        turn->became = kl_activation_engine_handle(service->options.engine, &message, &op, &turn->error);
-        if (!is_retry(turn->error))
-            break;
-    }
-    turn->comes_again = has_to_come_again(service, turn);
-}
-
-/* Behind a message of its device that has to come again, a message has to come again as well. */
-static void
-hold_back(Turn *turn, const Turn *before)
-{
-    turn->error = g_error_copy(before->error);
-    turn->comes_again = TRUE;
-}
-
-/* A chain is of one device. */
-static void
-handle_chain(gpointer chain, gpointer data)
-{
-    for (Turn *turn = chain, *before = NULL; turn != NULL; before = turn, turn = turn->next) {
-        if (before != NULL && before->comes_again)
-            hold_back(turn, before);
-        else
-            handle(data, turn);
-    }
-}
-
-/* Of what was not handled yet: messages of one device are handled in the order in which they came. */
-static GPtrArray *
-chain_up(GPtrArray *turns)
-{
-    GPtrArray *chains = g_ptr_array_new();
-    g_autoptr(GHashTable) ends = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    for (guint i = 0; i < turns->len; i++) {
-        Turn *turn = turns->pdata[i];
-        KlTopic topic = kl_topic_parse(turn->message->topic);
-        Turn *before = topic.device[0] != '\0' ? g_hash_table_lookup(ends, topic.device) : NULL;
-        gboolean is_new = !turn->tried && !turn->comes_again;
-        if (is_new && before != NULL && before->comes_again)
-            hold_back(turn, before);
-        else if (is_new && before != NULL && !before->tried)
-            before->next = turn;
-        else if (is_new)
-            g_ptr_array_add(chains, turn);
-        g_hash_table_insert(ends, g_strdup(topic.device), turn);
-    }
-    return chains;
-}
 
 static void
 tell(const KlActivationService *service, const KlServiceMessage *message)
@@ -160,7 +50,7 @@ tell_trouble(KlActivationService *service, const GError *error)
 
 /* What the broker never takes is told, and not waited for. */
 static gboolean
-publish(KlActivationService *service, KlBroker *broker, const Turn *turn, GError **error)
+publish(KlActivationService *service, KlBroker *broker, const KlTurn *turn, GError **error)
 {
     for (guint i = 0; turn->became != NULL && i < turn->became->publications->len; i++) {
         const KlPublication *publication = turn->became->publications->pdata[i];
@@ -177,71 +67,86 @@ publish(KlActivationService *service, KlBroker *broker, const Turn *turn, GError
     return TRUE;
 }
 
-/* Remembers how often a request came to nothing while something came of others: it is not the table's trouble, then. */
-static void
-note_stuck(KlActivationService *service, GPtrArray *turns)
+/* What has become of a message is told, and published. */
+static gboolean
+answer(KlActivationService *service, KlBroker *broker, KlTurn *turn, GError **error)
 {
-    gboolean others = FALSE;
-    for (guint i = 0; i < turns->len; i++)
-        others |= ((const Turn *)turns->pdata[i])->became != NULL;
-    if (g_hash_table_size(service->stuck) > service->options.broker.window)
-        g_hash_table_remove_all(service->stuck);
+    if (turn->answered)
+        return TRUE;
+    turn->answered = TRUE;
+    tell(service, &(KlServiceMessage){FALSE, turn->message->topic, turn->message->payload, turn->became, turn->error});
+    if (turn->error != NULL && !turn->comes_again)
+        tell_trouble(service, turn->error);
+    return publish(service, broker, turn, error);
+}
+
+static gboolean
+answer_all(KlActivationService *service, KlBroker *broker, const GPtrArray *turns, GError **error)
+{
     for (guint i = 0; i < turns->len; i++) {
-        const Turn *turn = turns->pdata[i];
-        const char *topic = turn->message->topic;
-        guint times = GPOINTER_TO_UINT(g_hash_table_lookup(service->stuck, topic));
-        if (!turn->comes_again)
-            g_hash_table_remove(service->stuck, topic);
-        else if (turn->tried && others)
-            g_hash_table_insert(service->stuck, g_strdup(topic), GUINT_TO_POINTER(times + 1));
+        if (!answer(service, broker, turns->pdata[i], error))
+            return FALSE;
     }
+    return TRUE;
 }
 
 /* What a batch has come to: told, published, acknowledged. A message that is to come again comes again with all that
  * came with it: libmosquitto acknowledges all or none. Those are then known as handled, and answered again; but units
  * whose messages came to something do not wait for that. */
 static gboolean
-conclude(KlActivationService *service, KlBroker *broker, GPtrArray *turns, GError **error)
+conclude(KlActivationService *service, KlBroker *broker, const GPtrArray *turns, GError **error)
 {
-    const GError *again = NULL;
-    note_stuck(service, turns);
-    for (guint i = 0; i < turns->len; i++) {
-        const Turn *turn = turns->pdata[i];
-        tell(service,
-             &(KlServiceMessage){FALSE, turn->message->topic, turn->message->payload, turn->became, turn->error});
-        if (turn->comes_again)
-            again = turn->error;
-        else if (turn->error != NULL)
-            tell_trouble(service, turn->error);
-        if (!publish(service, broker, turn, error))
-            return FALSE;
-    }
+    kl_turns_note_stuck(&service->handling, turns);
+    if (!answer_all(service, broker, turns, error))
+        return FALSE;
+    const KlTurn *again = kl_turns_find_coming_again(turns);
     if (again == NULL)
         return kl_broker_done(broker, error);
     if (kl_broker_settle(broker, error))
-        g_propagate_error(error, g_error_copy(again));
+        g_propagate_error(error, g_error_copy(again->error));
     return FALSE;
+}
+
+/* A group that is handled; meanwhile the broker gets the answers of others, as long as all is well. */
+static KlTurnGroup *
+next_handled(KlActivationService *service, KlBroker *broker, gboolean *well, GError **error)
+{
+    KlTurnGroup *group = NULL;
+    while ((group = kl_workers_done(service->workers)) == NULL) {
+        if (*well)
+            *well = kl_broker_send(broker, kl_workers_fd(service->workers), error);
+        else
+            kl_workers_wait(service->workers);
+    }
+    return group;
+}
+
+/* What can be handled together is, and its answers are on their way while the next ones are handled. */
+static gboolean
+handle_together(KlActivationService *service, KlBroker *broker, GPtrArray *turns, GError **error)
+{
+    gboolean well = TRUE;
+    g_autoptr(GPtrArray) groups = kl_turns_group_up(turns, TOGETHER);
+    kl_workers_start(service->workers, kl_turns_handle_group, groups);
+    for (guint i = 0; i < groups->len; i++) {
+        const KlTurnGroup *group = next_handled(service, broker, &well, error);
+        well = well && answer_all(service, broker, group->handled, error);
+    }
+    return well;
 }
 
 static gboolean
-any_comes_again(const GPtrArray *turns)
+handle_all(KlActivationService *service, KlBroker *broker, GPtrArray *turns, GError **error)
 {
-    for (guint i = 0; i < turns->len; i++) {
-        if (((const Turn *)turns->pdata[i])->comes_again)
-            return TRUE;
+    if (!handle_together(service, broker, turns, error))
+        return FALSE;
+    g_autoptr(GPtrArray) chains = kl_turns_chain_up(turns);
+    kl_workers_start(service->workers, kl_turns_handle_chain, chains);
+    for (guint i = 0; i < chains->len; i++) {
+        while (kl_workers_done(service->workers) == NULL)
+            kl_workers_wait(service->workers);
     }
-    return FALSE;
-}
-
-/* One turn for each message that has none yet. */
-static void
-add_turns(GPtrArray *turns, const GPtrArray *messages)
-{
-    for (guint i = turns->len; i < messages->len; i++) {
-        Turn *turn = g_new0(Turn, 1);
-        turn->message = messages->pdata[i];
-        g_ptr_array_add(turns, turn);
-    }
+    return TRUE;
 }
 
 /* When a message has to come again, what has come meanwhile is handled, too: others, which might never be received
@@ -249,12 +154,12 @@ add_turns(GPtrArray *turns, const GPtrArray *messages)
 static gboolean
 work_through(KlActivationService *service, KlBroker *broker, GPtrArray *messages, GError **error)
 {
-    g_autoptr(GPtrArray) turns = g_ptr_array_new_with_free_func(turn_free);
+    g_autoptr(GPtrArray) turns = kl_turns_new();
     while (turns->len < messages->len) {
-        add_turns(turns, messages);
-        g_autoptr(GPtrArray) chains = chain_up(turns);
-        kl_workers_run(service->workers, chains);
-        if (!any_comes_again(turns) || messages->len >= service->options.broker.window)
+        kl_turns_add(turns, messages);
+        if (!handle_all(service, broker, turns, error))
+            return FALSE;
+        if (kl_turns_find_coming_again(turns) == NULL || messages->len >= service->options.broker.window)
             break;
         GPtrArray *more = kl_broker_receive_more(broker, error);
         if (more == NULL)
@@ -338,8 +243,10 @@ kl_activation_service_start(const KlActivationServiceOptions *options, GError **
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&service->changed, &attributes);
     pthread_condattr_destroy(&attributes);
-    service->stuck = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    service->workers = kl_workers_new(options->workers != 0 ? options->workers : WORKERS, handle_chain, service);
+    service->handling = (KlHandling){.engine = options->engine,
+                                     .window = service->options.broker.window,
+                                     .stuck = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
+    service->workers = kl_workers_new(options->workers != 0 ? options->workers : WORKERS, &service->handling);
     service->stop_fd = eventfd(0, EFD_CLOEXEC);
     service->threaded = service->stop_fd >= 0 && pthread_create(&service->thread, NULL, run, service) == 0;
     if (service->threaded)
@@ -384,7 +291,7 @@ kl_activation_service_stop(KlActivationService *service)
     kl_workers_free(service->workers);
     if (service->stop_fd >= 0)
         close(service->stop_fd);
-    g_hash_table_unref(service->stuck);
+    g_hash_table_unref(service->handling.stuck);
     pthread_mutex_destroy(&service->lock);
     pthread_cond_destroy(&service->changed);
     g_clear_error(&service->last);

@@ -24,7 +24,8 @@ typedef struct {
     KlActivationEngine *engine;
     KlBrokerOptions broker; /* filters NULL: kl_topic_filters; others are for watch(). window 0: KL_ACTIVATION_WINDOW */
     guint workers;          /* threads that handle messages; 0: as many as are of use with a local table */
-    void (*watch)(const KlServiceMessage *message, gpointer data); /* in the service's thread, in order; may be NULL */
+    void (*watch)(const KlServiceMessage *message,
+                  gpointer data);                /* in the service's thread, each unit's in order; may be NULL */
     void (*ready)(guint version, gpointer data); /* connected and subscribed, with MQTT 5 or 3.1.1 (3); may be NULL */
     void (*trouble)(const GError *error, gpointer data); /* the connection is lost or not made, or a message could not
                                                             be handled; may be NULL */

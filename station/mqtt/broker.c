@@ -145,6 +145,17 @@ kl_broker_publish(KlBroker *broker, const char *topic, GBytes *payload, GError *
 }
 
 gboolean
+kl_broker_send(KlBroker *broker, int until_fd, GError **error)
+{
+    gboolean stopped = FALSE;
+    while (!stopped) {
+        if (!kl_link_step(broker->out, NULL, KL_LINK_BOTH, until_fd, -1, &stopped, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean
 kl_broker_settle(KlBroker *broker, GError **error)
 {
     return kl_link_settle(broker->out, error);

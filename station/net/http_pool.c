@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#define IDLE_MAX 64
+#define IDLE_MAX 256 /* as many as keyline-activation may have workers: each keeps its connection */
 
 struct KlHttpPool {
     pthread_mutex_t mutex;

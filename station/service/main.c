@@ -84,10 +84,21 @@ on_trouble(const GError *error, gpointer data)
 static void
 on_message(const KlServiceMessage *message, gpointer data)
 {
-    if (message->became == NULL || !message->became->alarm)
-        return;
-    g_warning("unit %s asks again and again although it is activated: somebody else may have its certificate",
-              message->became->device);
+    const KlActivation *became = message->became;
+    if (became != NULL && became->alarm)
+        g_warning("unit %s asks again and again although it is activated: somebody else may have its certificate",
+                  became->device);
+    if (became != NULL && became->key_gone)
+        g_warning("unit %s asks again: it got its certificate, but no private key, which was sent before and is kept "
+                  "nowhere; if the unit has not got that, it has to be provisioned anew",
+                  became->device);
+}
+
+static void
+warn_of_keys(void)
+{
+    g_warning("credentials=create-keys: this service makes the units' private keys and sends each one once over MQTT, "
+              "from where the broker, and whoever may read there, can take it");
 }
 
 static KlBrokerOptions
@@ -159,6 +170,8 @@ serve(const KlServiceConfig *config, const sigset_t *signals)
         .ready = on_ready,
         .trouble = on_trouble,
     };
+    if (config->rules.dangerous_send_private_keys_over_mqtt)
+        warn_of_keys();
     KlActivationService *service = kl_activation_service_start(&options, &error);
     if (service == NULL)
         return failed(error);

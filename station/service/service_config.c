@@ -164,7 +164,7 @@ read_broker(KlServiceConfig *config, const Source *source, GError **error)
     return ok;
 }
 
-/* A private key that is sent to somebody is nobody's secret. */
+/* A private key that is sent to somebody is nobody's secret: whoever wants that has to say so twice. */
 static gboolean
 read_credentials(KlServiceConfig *config, const Source *source, GError **error)
 {
@@ -175,13 +175,17 @@ read_credentials(KlServiceConfig *config, const Source *source, GError **error)
         !read_choice(source, SERVICE, DANGEROUS, truths, &dangerous, error))
         return FALSE;
     config->rules.credentials = credentials;
-    if (dangerous)
-        return kl_keyfile_fail(error, source->path, SERVICE, DANGEROUS, "this version never sends private keys");
-    if (credentials == KL_CREDENTIALS_CREATE_KEYS)
+    config->rules.dangerous_send_private_keys_over_mqtt = dangerous != 0;
+    gboolean create = credentials == KL_CREDENTIALS_CREATE_KEYS;
+    if (create && !dangerous)
         return kl_keyfile_fail(error, source->path, SERVICE, "credentials",
-                               "create-keys is not served; use factory or csr");
-    if (credentials == KL_CREDENTIALS_CSR && config->station == NULL)
-        return kl_keyfile_fail(error, source->path, SERVICE, "credentials", "csr needs station=, whose signer signs");
+                               "create-keys sends private keys over MQTT, and is off without " DANGEROUS "=true");
+    if (!create && dangerous)
+        return kl_keyfile_fail(error, source->path, SERVICE, DANGEROUS, "no keys are sent but with credentials=%s",
+                               names[KL_CREDENTIALS_CREATE_KEYS]);
+    if (credentials != KL_CREDENTIALS_FACTORY && config->station == NULL)
+        return kl_keyfile_fail(error, source->path, SERVICE, "credentials", "%s needs station=, whose signer signs",
+                               names[credentials]);
     return TRUE;
 }
 

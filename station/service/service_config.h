@@ -13,8 +13,9 @@ typedef enum { KL_SERVICE_SOFTWARE_NONE, KL_SERVICE_SOFTWARE_FOLDER, KL_SERVICE_
 typedef struct {
     /* [service] */
     KlServiceTable table; /* table= */
-    char *station;        /* station=: the station's folder; of table=sqlite, and whose signer and product csr uses */
-    char *product;        /* product=: for csr; NULL: the station's own */
+    char *station;        /* station=: the station's folder; of table=sqlite, and whose signer and product csr and
+                             create-keys use */
+    char *product;        /* product=: of those certificates; NULL: the station's own */
     KlActivationRules rules;
     guint workers; /* workers=; 0: as many as are of use */
     KlServiceSoftware software;

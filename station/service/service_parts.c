@@ -12,6 +12,8 @@
 #define TRY_US (20 * G_USEC_PER_SEC)
 /* A device and a software that nobody has. */
 #define NOBODY "keyline-activation"
+/* The service itself tries a message again, and then has it come again; nothing else is read while a call waits. */
+#define AWS_ATTEMPTS 5
 
 struct KlServiceParts {
     KlConfig *station;
@@ -19,7 +21,7 @@ struct KlServiceParts {
     KlSeal *seal;
     KlActivationTable *table;
     KlSoftwareShelf *software;
-    /* For csr. */
+    /* For csr and create-keys. */
     KlStationCloud *cloud;
     KlCa *ca;
     KlSigner *signer;
@@ -90,6 +92,7 @@ open_aws(KlServiceParts *parts, const KlServiceConfig *config, GError **error)
 {
     const KlAwsOptions options = {
         .settings = {.profile = config->profile, .region = config->region, .endpoint = config->endpoint},
+        .attempts = AWS_ATTEMPTS,
     };
     parts->aws = kl_aws_new(&options, error);
     return parts->aws != NULL;
@@ -125,6 +128,8 @@ open_signer(KlServiceParts *parts, const KlServiceConfig *config, GError **error
         return FALSE;
     if (station->aws.on && (parts->cloud = kl_station_cloud_new(station, error)) == NULL)
         return FALSE;
+    if (parts->cloud != NULL)
+        parts->cloud->in_field = TRUE;
     if (kl_station_signs_itself(station) &&
         (parts->ca = kl_station_load_ca(station, parts->profile->ca_margin_days, NULL, error)) == NULL)
         return FALSE;
@@ -156,7 +161,7 @@ kl_service_parts_open(const KlServiceConfig *config, GError **error)
     if ((cloud && !open_aws(parts, config, error)) || !open_table(parts, config, error))
         return NULL;
     open_software(parts, config);
-    if ((config->rules.credentials == KL_CREDENTIALS_CSR && !open_signer(parts, config, error)) ||
+    if ((config->rules.credentials != KL_CREDENTIALS_FACTORY && !open_signer(parts, config, error)) ||
         !open_engine(parts, config, error))
         return NULL;
     return g_steal_pointer(&parts);

@@ -18,7 +18,9 @@
 #define SPARE_FILES 200
 #define SILENCE_S 15
 #define CODE "print('hello')\n"
-#define PARAMETERS "{\"topic\":\"$aws/things/%s/shadow/update\"}"
+#define SIGNATURE "MEUCIQCbenchbenchbenchbenchbenchbenchbenchbenchbenchbenchbenchbenchbench"
+#define TOPIC "$aws/things/%s/shadow/update"
+#define PARAMETERS "{\"topic\":\"" TOPIC "\"}"
 
 typedef struct {
     char *folder, *station, *software, *conf;
@@ -137,8 +139,7 @@ set_up(Bench *bench)
     g_mkdir_with_parents(bucket, 0700);
     write_file(bucket, "code.py", CODE);
     write_file(bench->software, "Devicemanager_update",
-               "[main]\nbucket=bucket\nfile=code.py\nversion=1\n"
-               "signature=MEUCIQCbenchbenchbenchbenchbenchbenchbenchbenchbenchbenchbenchbenchbench\n");
+               "[main]\nbucket=bucket\nfile=code.py\nversion=1\nsignature=" SIGNATURE "\n");
     const char *const words[] = {"--station", bench->station, "setup", "--name", "bench", NULL};
     run("station/cli/keyline", words);
     add_rows(bench, bench->storm + STREAM);
@@ -202,9 +203,14 @@ measure_alone(const Bench *bench)
 {
     const KlBrokerOptions there = kl_private_broker_options(bench->broker);
     g_autofree char *parameters = g_strdup_printf(PARAMETERS, "FX30-000001");
+    g_autofree char *topic = g_strdup_printf(TOPIC, "FX30-000001");
+    g_autofree char *sha256 = g_compute_checksum_for_string(G_CHECKSUM_SHA256, CODE, -1);
+    g_autofree char *about = g_strdup_printf("{\"version\":1,\"size\":%zu,\"sha256\":\"%s\",\"signature\":\"%s\"}",
+                                             strlen(CODE), sha256, SIGNATURE);
+    g_autofree char *software = g_base64_encode((const guchar *)CODE, strlen(CODE));
+    const BootAnswers answers = {parameters, topic, about, software};
     guint done = 0;
-    boot_units_answer(bench->units, there.port, there.certificate_file, there.key_file, parameters,
-                      "cHJpbnQoJ2hlbGxvJykK");
+    boot_units_answer(bench->units, there.port, there.certificate_file, there.key_file, &answers);
     double seconds = boot_units_storm(bench->units, 0, bench->storm, &done);
     boot_units_answer_no_more(bench->units);
     if (done != bench->storm)

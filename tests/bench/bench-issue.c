@@ -11,8 +11,6 @@
 #include "tests/bench/bench.h"
 #include "tests/store-fixture.h"
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509_REQ, X509_REQ_free)
-
 /* Both sides are measured in turns, so that what else the machine does hits both. */
 #define ROUNDS 16
 #define UNITS_PER_ROUND 16

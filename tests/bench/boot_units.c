@@ -26,7 +26,7 @@ struct BootUnits {
     Unit *units;      /* n */
     MqttClient other; /* the one that answers */
     guint ready, done;
-    char *parameters, *software;
+    const BootAnswers *answers;
     GArray *samples;
 };
 
@@ -103,8 +103,9 @@ answer(BootUnits *units, const char *topic)
         g_strdup_printf(software ? "dm/device/%s/update/parameters/" : "bs/device/%s/parameters/", words[2]);
     g_autofree char *second =
         g_strdup_printf(software ? "dm/device/%s/update/" : "bs/device/%s/parameters/topic", words[2]);
-    mqtt_client_publish(&units->other, first, units->parameters);
-    mqtt_client_publish(&units->other, second, software ? units->software : "topic");
+    const BootAnswers *answers = units->answers;
+    mqtt_client_publish(&units->other, first, software ? answers->about : answers->parameters);
+    mqtt_client_publish(&units->other, second, software ? answers->software : answers->topic);
 }
 
 /* --- what is told of clients --- */
@@ -224,8 +225,6 @@ boot_units_free(BootUnits *units)
     mqtt_client_clear(&units->other);
     g_free(units->certificates);
     g_free(units->units);
-    g_free(units->parameters);
-    g_free(units->software);
     mqtt_loop_clear(&units->loop);
     EVP_PKEY_free(units->key);
     g_free(units);
@@ -295,7 +294,7 @@ boot_units_disconnect(BootUnits *units, guint from, guint until)
 
 void
 boot_units_answer(BootUnits *units, guint16 port, const char *certificate_file, const char *key_file,
-                  const char *parameters, const char *software)
+                  const BootAnswers *answers)
 {
     FILE *file = fopen(certificate_file, "r"), *key = fopen(key_file, "r");
     X509 *certificate = file != NULL ? PEM_read_X509(file, NULL, NULL, NULL) : NULL;
@@ -304,8 +303,7 @@ boot_units_answer(BootUnits *units, guint16 port, const char *certificate_file, 
         g_error("%s, %s", certificate_file, key_file);
     fclose(file);
     fclose(key);
-    units->parameters = g_strdup(parameters);
-    units->software = g_strdup(software);
+    units->answers = answers;
     mqtt_client_begin(&units->loop, &units->other, port, certificate, private_key);
     X509_free(certificate);
     EVP_PKEY_free(private_key);
@@ -319,6 +317,4 @@ void
 boot_units_answer_no_more(BootUnits *units)
 {
     mqtt_client_close(&units->other);
-    g_clear_pointer(&units->parameters, g_free);
-    g_clear_pointer(&units->software, g_free);
 }

@@ -8,6 +8,14 @@ G_BEGIN_DECLS
 
 typedef struct BootUnits BootUnits;
 
+/* What the service's answers are, byte for byte but for the unit's name. */
+typedef struct {
+    const char *parameters;
+    const char *topic;
+    const char *about; /* the software: version, size, hash and signature */
+    const char *software;
+} BootAnswers;
+
 /* Makes a CA of devices, FOLDER/devices.pem, and the certificates of units number 0 to n - 1: kl_boot_unit_id(). */
 BootUnits *boot_units_new(const char *folder, guint n);
 void boot_units_free(BootUnits *units);
@@ -29,9 +37,9 @@ guint boot_units_stream(BootUnits *units, guint16 port, guint from, guint until,
 void boot_units_disconnect(BootUnits *units, guint from, guint until);
 
 /* From now on a client of the units' own thread answers them, on the service's port with the service's certificate:
- * with the parameters and the software given, and nothing looked at. Until it is ended. */
+ * with the answers given, which have to last until it is ended, and nothing looked at. */
 void boot_units_answer(BootUnits *units, guint16 port, const char *certificate_file, const char *key_file,
-                       const char *parameters, const char *software);
+                       const BootAnswers *answers);
 void boot_units_answer_no_more(BootUnits *units);
 
 /* Messages of one boot that the broker passes on: those that units send and those that they get. */

@@ -66,7 +66,7 @@ try_item(const char *text, gsize length)
     check_request(request);
 
     g_autoptr(GBytes) csr = g_bytes_new_static("csr", 3);
-    const KlBootClaim claim = {"claimant", csr, 5};
+    const KlActivationClaim claim = {row->device, "claimant", csr, length % 2 == 0, 5};
     g_auto(KlActivationCredential) credential = {0};
     kl_boot_read_credential(item, &claim, &credential);
     g_assert_false(credential.mine && credential.pem != NULL);

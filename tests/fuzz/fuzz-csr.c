@@ -11,8 +11,6 @@
 #define NAME "FX30-000001"
 #define POINT_SIZE 65
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509_REQ, X509_REQ_free)
-
 static EVP_PKEY *key;
 
 int

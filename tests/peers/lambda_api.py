@@ -11,7 +11,7 @@ import time
 import uuid
 
 VERSION = "/2018-06-01/runtime"
-WAIT_SECONDS, POLL_SECONDS = 30, 0.02
+WAIT_SECONDS, POLL_SECONDS = 120, 0.02
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
