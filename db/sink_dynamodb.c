@@ -2,6 +2,7 @@
 
 #include "db/activation_dynamodb.h"
 #include "db/dynamodb.h"
+#include "db/sink_registrations.h"
 #include "db/sink_rows.h"
 #include "station/error.h"
 
@@ -389,6 +390,13 @@ has_firmware(KlSink *base, const char *firmware, gboolean *found, KlOp *op, GErr
 
 /* --- the sink --- */
 
+static gboolean
+registrations(KlSink *base, const char *const *devices, guint n_devices, GPtrArray *rows, KlOp *op, GError **error)
+{
+    const DynamodbSink *sink = (DynamodbSink *)base;
+    return kl_sink_registrations(sink->aws, sink->registration_table, devices, n_devices, rows, op, error);
+}
+
 static void
 free_sink(KlSink *base)
 {
@@ -410,6 +418,7 @@ kl_sink_dynamodb_new(KlAws *aws, const KlAwsSection *tables, const char *station
         .passed_elsewhere = passed_elsewhere,
         .lease = lease,
         .has_firmware = has_firmware,
+        .registrations = registrations,
         .free = free_sink,
     };
     DynamodbSink *sink = g_new0(DynamodbSink, 1);

@@ -112,6 +112,8 @@ GArray *kl_store_record_numbers(KlStore *store, const KlRecordFilter *filter, GE
 GPtrArray *kl_store_records_numbered(KlStore *store, const gint64 *numbers, gsize n_numbers, GError **error);
 GPtrArray *kl_store_field(KlStore *store, const KlFieldFilter *filter, GError **error);
 GPtrArray *kl_store_field_strangers(KlStore *store, GError **error);
+gboolean kl_store_cloud_said(KlStore *store, const char *place, const GPtrArray *rows, gint64 connections_alarm,
+                             GError **error);
 GPtrArray *kl_store_registrations(KlStore *store, const char *device, GError **error);
 GPtrArray *kl_store_ledger(KlStore *store, const char *identifier, int status, GError **error);
 gboolean kl_store_revoke(KlStore *store, const char *certificate_sha256, const char *reason, GError **error);

@@ -163,6 +163,7 @@ static const KlStoreClass class = {
     .registrations = kl_store_registrations,
     .field = kl_store_field,
     .field_strangers = kl_store_field_strangers,
+    .cloud_said = kl_store_cloud_said,
     .ledger = kl_store_ledger,
     .revoke = kl_store_revoke,
     .next_number = next_number,

@@ -45,7 +45,10 @@ kl_field_chip_init(KlFieldChip *self)
 static void
 look(GTask *task, gpointer session, gpointer data, GCancellable *cancel)
 {
-    const KlFieldFilter filter = {.state = -1, .alarms = TRUE, .limit = UNITS_MAX};
+    const KlFieldFilter filter = {.cloud = kl_config_field_table(kl_station_config(kl_session_station(session))),
+                                  .state = -1,
+                                  .alarms = TRUE,
+                                  .limit = UNITS_MAX};
     GError *error = NULL;
     KlStore *store = kl_session_reader(session);
     GPtrArray *units = store->klass->field(store, &filter, &error);

@@ -5,8 +5,9 @@
 
 G_BEGIN_DECLS
 
-/* How far it has come: "activated, runs version 3". The caller frees. */
-char *kl_field_state_text(const KlFieldUnit *unit);
+/* How far it has come: "activated, runs version 3", or "activated, runs version 3 (in AWS 5 minutes ago)" at that time
+ * (UTC microseconds). The caller frees. */
+char *kl_field_state_text(const KlFieldUnit *unit, gint64 now_us);
 
 /* What is wrong with it, or NULL. The caller frees. */
 char *kl_field_alarm_text(const KlFieldUnit *unit);

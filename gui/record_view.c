@@ -1,5 +1,6 @@
 #include "gui/record_view.h"
 
+#include "gui/field_bar.h"
 #include "gui/i18n.h"
 #include "gui/record_model.h"
 #include "gui/record_text.h"
@@ -16,11 +17,12 @@ struct _KlRecordView {
     GtkListStore *jobs;
     GtkTreeSelection *job_selection;
     KlTimeline *timeline;
+    KlFieldBar *field_bar;
     GtkGrid *facts;
     GtkTextView *certificate, *transcript;
 
     KlSession *session;
-    GCancellable *reading; /* of the newest request, or NULL */
+    GCancellable *reading; /* of the request under way, or NULL */
     KlUnitLife *life;      /* what is shown, or NULL */
     const char *style;     /* class that the banner has for its verdict, or NULL */
     gboolean filling;      /* the list of jobs is being filled: its selection is nobody's choice */
@@ -50,6 +52,7 @@ kl_record_view_dispose(GObject *object)
 
 static void copy_record(KlRecordView *view);
 static void job_selected(KlRecordView *view);
+static void read_again(KlRecordView *view);
 
 static void
 kl_record_view_class_init(KlRecordViewClass *klass)
@@ -57,6 +60,7 @@ kl_record_view_class_init(KlRecordViewClass *klass)
     GtkWidgetClass *widget = GTK_WIDGET_CLASS(klass);
     G_OBJECT_CLASS(klass)->dispose = kl_record_view_dispose;
     g_type_ensure(KL_TYPE_TIMELINE);
+    g_type_ensure(KL_TYPE_FIELD_BAR);
     gtk_widget_class_set_template_from_resource(widget, "/org/keyline/Station/record_view.ui");
     gtk_widget_class_bind_template_child(widget, KlRecordView, pages);
     gtk_widget_class_bind_template_child(widget, KlRecordView, message);
@@ -69,6 +73,7 @@ kl_record_view_class_init(KlRecordViewClass *klass)
     gtk_widget_class_bind_template_child(widget, KlRecordView, jobs);
     gtk_widget_class_bind_template_child(widget, KlRecordView, job_selection);
     gtk_widget_class_bind_template_child(widget, KlRecordView, timeline);
+    gtk_widget_class_bind_template_child(widget, KlRecordView, field_bar);
     gtk_widget_class_bind_template_child(widget, KlRecordView, facts);
     gtk_widget_class_bind_template_child(widget, KlRecordView, certificate);
     gtk_widget_class_bind_template_child(widget, KlRecordView, transcript);
@@ -80,19 +85,13 @@ kl_record_view_init(KlRecordView *view)
     gtk_widget_init_template(GTK_WIDGET(view));
     g_signal_connect_swapped(view->copy, "clicked", G_CALLBACK(copy_record), view);
     g_signal_connect_swapped(view->job_selection, "changed", G_CALLBACK(job_selected), view);
-}
-
-/* Where first boot works on the cloud's table, that alone knows how far a unit is. */
-static const KlFieldUnit *
-field_of(KlRecordView *view)
-{
-    return kl_station_config(kl_session_station(view->session))->aws.on ? NULL : view->life->field;
+    g_signal_connect_swapped(view->field_bar, "answered", G_CALLBACK(read_again), view);
 }
 
 static void
 copy_record(KlRecordView *view)
 {
-    g_autofree char *text = kl_record_text(view->life->record, field_of(view), view->life->certificate);
+    g_autofree char *text = kl_record_text(view->life->record, view->life->field, view->life->certificate);
     gtk_clipboard_set_text(gtk_widget_get_clipboard(GTK_WIDGET(view), GDK_SELECTION_CLIPBOARD), text, -1);
 }
 
@@ -147,7 +146,7 @@ static void
 show_facts(KlRecordView *view, const KlRecord *record)
 {
     gtk_container_foreach(GTK_CONTAINER(view->facts), (GtkCallback)(void (*)(void))gtk_widget_destroy, NULL);
-    g_autoptr(GPtrArray) facts = kl_record_facts(record, field_of(view));
+    g_autoptr(GPtrArray) facts = kl_record_facts(record, view->life->field);
     for (guint i = 0; i < facts->len; i++)
         add_fact(view->facts, facts->pdata[i], (int)i);
     gtk_widget_show_all(GTK_WIDGET(view->facts));
@@ -197,6 +196,7 @@ show_life(KlRecordView *view, KlUnitLife *life)
     show_banner(view, life->record);
     show_jobs(view, life);
     show_facts(view, life->record);
+    kl_field_bar_show(view->field_bar, view->session, life->field);
     kl_timeline_set_record(view->timeline, life->record);
     show_text(view->certificate, life->certificate, _("No certificate was issued in this job."));
     show_text(view->transcript, life->record->transcript, _("Nothing was said over the wire."));
@@ -207,6 +207,7 @@ show_life(KlRecordView *view, KlUnitLife *life)
 
 typedef struct {
     KlStore *store;
+    const char *cloud; /* see KlFieldFilter */
     gint64 number;
     char *id;
 } Request;
@@ -224,7 +225,7 @@ read_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancel
 {
     const Request *request = data;
     GError *error = NULL;
-    KlUnitLife *life = kl_unit_life_read(request->store, request->id, request->number, &error);
+    KlUnitLife *life = kl_unit_life_read(request->store, request->cloud, request->id, request->number, &error);
     if (life != NULL)
         g_task_return_pointer(task, life, (GDestroyNotify)kl_unit_life_free);
     else
@@ -240,6 +241,7 @@ read_done(GObject *source, GAsyncResult *result, gpointer data)
     if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
         return;
     KlRecordView *view = data;
+    g_clear_object(&view->reading);
     if (life != NULL)
         show_life(view, life);
     else
@@ -253,11 +255,21 @@ start_reading(KlRecordView *view, const char *id, gint64 number)
     view->reading = g_cancellable_new();
     Request *request = g_new0(Request, 1);
     request->store = kl_session_reader(view->session);
+    request->cloud = kl_config_field_table(kl_station_config(kl_session_station(view->session)));
     request->number = number;
     request->id = g_strdup(id);
     g_autoptr(GTask) task = g_task_new(view->session, view->reading, read_done, view);
     g_task_set_task_data(task, request, request_free);
     g_task_run_in_thread(task, read_in_thread);
+}
+
+/* Something that is being read already shows it, or another unit. */
+static void
+read_again(KlRecordView *view)
+{
+    gboolean shown = g_strcmp0(gtk_stack_get_visible_child_name(view->pages), "record") == 0;
+    if (shown && view->reading == NULL)
+        start_reading(view, view->life->record->id, 0);
 }
 
 static void

@@ -118,6 +118,14 @@ GPtrArray *kl_session_look_finish(GAsyncResult *result, GError **error);
 /* Whether a slot is known by its hub port. */
 gboolean kl_session_uses_bus(KlSession *session);
 
+/* --- units in the field --- */
+
+/* Asks the cloud in a thread how a unit in the field is; what it says is kept. Finish with kl_session_ask_field_finish.
+ * Errors as kl_station_ask_field, and what is wrong with its row. */
+void kl_session_ask_field(KlSession *session, const char *device, GCancellable *cancel, GAsyncReadyCallback done,
+                          gpointer data);
+gboolean kl_session_ask_field_finish(GAsyncResult *result, GError **error);
+
 /* What a scan did, in words for the operator (English; translated by the caller with gettext). Clear it after use. */
 typedef struct {
     gboolean ok;

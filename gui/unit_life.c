@@ -74,10 +74,10 @@ read_certificate(KlStore *store, KlUnitLife *life, GError **error)
 }
 
 static gboolean
-read_field(KlStore *store, KlUnitLife *life, GError **error)
+read_field(KlStore *store, const char *cloud, KlUnitLife *life, GError **error)
 {
     const KlUnit *unit = life->record->unit;
-    const KlFieldFilter filter = {.imei = unit != NULL ? unit->imei : NULL, .state = -1};
+    const KlFieldFilter filter = {.cloud = cloud, .imei = unit != NULL ? unit->imei : NULL, .state = -1};
     if (filter.imei == NULL)
         return TRUE;
     g_autoptr(GPtrArray) found = store->klass->field(store, &filter, error);
@@ -87,14 +87,14 @@ read_field(KlStore *store, KlUnitLife *life, GError **error)
 }
 
 KlUnitLife *
-kl_unit_life_read(KlStore *store, const char *id, gint64 number, GError **error)
+kl_unit_life_read(KlStore *store, const char *cloud, const char *id, gint64 number, GError **error)
 {
     g_autoptr(KlUnitLife) life = g_new0(KlUnitLife, 1);
     life->record = read_record(store, id, number, error);
     if (life->record == NULL)
         return NULL;
     life->jobs = read_jobs(store, life->record, error);
-    if (life->jobs == NULL || !read_certificate(store, life, error) || !read_field(store, life, error))
+    if (life->jobs == NULL || !read_certificate(store, life, error) || !read_field(store, cloud, life, error))
         return NULL;
     return g_steal_pointer(&life);
 }

@@ -12,8 +12,9 @@ typedef struct {
     KlFieldUnit *field; /* its unit in the field, or NULL: it has no registration row */
 } KlUnitLife;
 
-/* The record with that id, or with that number when id is NULL. RECORD_UNKNOWN, STORE_*. The caller frees. */
-KlUnitLife *kl_unit_life_read(KlStore *store, const char *id, gint64 number, GError **error);
+/* The record with that id, or with that number when id is NULL. cloud: see KlFieldFilter. RECORD_UNKNOWN, STORE_*. The
+ * caller frees. */
+KlUnitLife *kl_unit_life_read(KlStore *store, const char *cloud, const char *id, gint64 number, GError **error);
 void kl_unit_life_free(KlUnitLife *life);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KlUnitLife, kl_unit_life_free)

@@ -20,7 +20,7 @@
     {"aws", "firmware-table", FALSE}, {"aws", "policy", FALSE}, {"aws", "register", FALSE},                            \
     {"aws", "pca-arn", FALSE}, {"aws", "pca-template", FALSE}, {"aws", "require-ack", FALSE},                          \
     {"aws", "ack-wait-ms", FALSE}, {"aws", "rows-per-second", FALSE}, {"aws", "id-block", FALSE},                      \
-    {"aws", "rate-percent", FALSE}
+    {"aws", "rate-percent", FALSE}, {"aws", "connections-alarm", FALSE}
 /* clang-format on */
 
 static const KlKeyRule station_rules[] = {

@@ -56,6 +56,7 @@ typedef struct {
     guint per_second;                  /* rows-per-second=: default 20 */
     guint id_block;                    /* id-block=: default 500 */
     guint rate_percent;                /* rate-percent=: this station's part of the account's rates; default 100 */
+    guint connections_alarm;           /* connections-alarm=: of a unit in the field, more raise an alarm; default 3 */
 } KlAwsSection;
 
 /* [rehearsal]: the broker that units rehearse their first boot with. */
@@ -105,8 +106,8 @@ typedef struct {
  *   [audit]   key=         optional: "file" (the default) or a pkcs11: URI of a P-256 key, whose certificate is then
  * put into DIR/audit/station.pem by hand [aws]     optional; every key in it, too: region, profile, endpoint,
  * registration-table, records-table, counters-table, firmware-table, policy, register, pca-arn, pca-template,
- * require-ack, ack-wait-ms, rows-per-second, id-block, rate-percent: see KlAwsSection [recovery] power-cycles=
- * optional: 0..3, default 0 [rehearsal] listen=, address=, software=, mosquitto=: optional, see
+ * require-ack, ack-wait-ms, rows-per-second, id-block, rate-percent, connections-alarm: see KlAwsSection [recovery]
+ * power-cycles= optional: 0..3, default 0 [rehearsal] listen=, address=, software=, mosquitto=: optional, see
  * KlRehearsalSection Relative paths count from the folder of the file that they stand in. No two slots share a
  * port.
  */
@@ -118,6 +119,10 @@ KlConfig *kl_config_load(const char *dir, GError **error);
 /* The same, with the file at path in the place of DIR/station.conf: to try what is about to be written there. */
 KlConfig *kl_config_load_file(const char *dir, const char *path, GError **error);
 void kl_config_free(KlConfig *config);
+
+/* The cloud's table that units of this station do their first boot with: KlFieldFilter.cloud. NULL: they do it with the
+ * rows here. Borrowed. */
+const char *kl_config_field_table(const KlConfig *config);
 
 /* Borrowed, or NULL with SLOT_UNKNOWN. */
 const KlSlotConfig *kl_config_slot(const KlConfig *config, const char *name, GError **error);

@@ -107,6 +107,7 @@ read_section(KlAwsSection *aws, const KlConfigSource *source, GError **error)
     aws->per_second = 20;
     aws->id_block = 500;
     aws->rate_percent = 100;
+    aws->connections_alarm = 3;
     gboolean ok =
         read_names(aws, source, error) &&
         read_choice(source, GROUP, "register", register_names, G_N_ELEMENTS(register_names), &mode, error) &&
@@ -114,7 +115,8 @@ read_section(KlAwsSection *aws, const KlConfigSource *source, GError **error)
         read_number(source, "ack-wait-ms", 0, 20000, &aws->ack_wait_ms, error) &&
         read_number(source, "rows-per-second", 1, 1000, &aws->per_second, error) &&
         read_number(source, "id-block", 2, 100000, &aws->id_block, error) &&
-        read_number(source, "rate-percent", 1, 100, &aws->rate_percent, error);
+        read_number(source, "rate-percent", 1, 100, &aws->rate_percent, error) &&
+        read_number(source, "connections-alarm", 0, G_MAXINT, &aws->connections_alarm, error);
     aws->register_mode = mode;
     aws->require_ack = (gboolean)require_ack;
     return ok;
@@ -141,6 +143,12 @@ gboolean
 kl_config_read_aws(KlConfig *config, const KlConfigSource *source, GError **error)
 {
     return read_section(&config->aws, source, error) && read_signer(config, source, error);
+}
+
+const char *
+kl_config_field_table(const KlConfig *config)
+{
+    return config->aws.on ? config->aws.registration_table : NULL;
 }
 
 void

@@ -3,10 +3,9 @@
 #include <string.h>
 
 static const char *const names[] = {
-    [KL_FIELD_NEVER_SEEN] = "never-seen",
-    [KL_FIELD_SEEN] = "seen",
-    [KL_FIELD_REQUESTED] = "requested",
-    [KL_FIELD_OK] = "ok",
+    [KL_FIELD_NEVER_SEEN] = "never-seen", [KL_FIELD_SEEN] = "seen",
+    [KL_FIELD_REQUESTED] = "requested",   [KL_FIELD_OK] = "ok",
+    [KL_FIELD_NOT_ASKED] = "not-asked",   [KL_FIELD_MISSING] = "missing",
 };
 
 const char *
@@ -25,21 +24,30 @@ kl_field_state_from_name(const char *name)
     return -1;
 }
 
-KlFieldState
-kl_field_state(const KlFieldUnit *unit)
-{
-    if (strcmp(unit->row->registered, "ok") == 0)
-        return KL_FIELD_OK;
-    if (strcmp(unit->row->registered, "requested") == 0)
-        return KL_FIELD_REQUESTED;
-    return unit->last_seen_us > 0 ? KL_FIELD_SEEN : KL_FIELD_NEVER_SEEN;
-}
-
 void
 kl_field_count_free(KlFieldCount *count)
 {
     g_free(count->verdict);
     g_free(count);
+}
+
+GPtrArray *
+kl_field_counts_new(void)
+{
+    return g_ptr_array_new_with_free_func((GDestroyNotify)kl_field_count_free);
+}
+
+void
+kl_cloud_row_free(KlCloudRow *row)
+{
+    if (row == NULL)
+        return;
+    kl_registration_free(row->row);
+    g_clear_error(&row->problem);
+    g_clear_pointer(&row->counts, g_ptr_array_unref);
+    g_free(row->device);
+    g_free(row->imei);
+    g_free(row);
 }
 
 void
@@ -51,4 +59,10 @@ kl_field_unit_free(KlFieldUnit *unit)
     g_free(unit->imei);
     g_clear_pointer(&unit->counts, g_ptr_array_unref);
     g_free(unit);
+}
+
+gboolean
+kl_field_known(const KlFieldUnit *unit)
+{
+    return unit->state != KL_FIELD_NOT_ASKED && unit->state != KL_FIELD_MISSING;
 }

@@ -3,6 +3,7 @@
  * Implemented in db/. */
 #pragma once
 
+#include "station/field.h"
 #include "station/op.h"
 
 G_BEGIN_DECLS
@@ -61,6 +62,8 @@ typedef struct {
 
 void kl_passed_elsewhere_free(KlPassedElsewhere *passed);
 
+#define KL_SINK_ASKED_MOST 100 /* devices at a time */
+
 typedef struct KlSink KlSink;
 
 typedef struct {
@@ -82,6 +85,12 @@ typedef struct {
 
     /* Whether the software that a product's registration row names is there. *found is set. */
     gboolean (*has_firmware)(KlSink *sink, const char *firmware, gboolean *found, KlOp *op, GError **error);
+
+    /* What the registration table says of these devices, each named once, KL_SINK_ASKED_MOST of them at most: adds a
+     * KlCloudRow for each to rows, in any order. FALSE: it could not be asked of all of them now; rows has those that
+     * were. A row that can't be one to go by has its problem: ROW_UNREADABLE. */
+    gboolean (*registrations)(KlSink *sink, const char *const *devices, guint n_devices, GPtrArray *rows, KlOp *op,
+                              GError **error);
 
     void (*free)(KlSink *sink);
 } KlSinkClass;

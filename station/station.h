@@ -2,6 +2,7 @@
 #pragma once
 
 #include "station/config.h"
+#include "station/field_ask.h"
 #include "station/line.h"
 #include "station/secret.h"
 
@@ -85,6 +86,18 @@ void kl_station_start_sending(KlStation *station);
  * wants to gets the station at once. Returns TRUE at once when there is no station or no [aws]: *why then says so, and
  * is NULL otherwise; the caller frees it. CONFIG_INVALID, STATION_DENIED, STORE_*. */
 gboolean kl_station_serve(const char *dir, int stop_fd, char **why, GError **error);
+
+/* Who wants to see how asking gets on; called in the caller's thread. */
+typedef struct {
+    void (*told)(const KlFieldAsked *asked, gpointer data);
+    gpointer data;
+} KlFieldWatch;
+
+/* Asks the cloud's table how these units (device ids, NULL-terminated; NULL: all of them) got on with their first boot,
+ * and keeps what it says: see kl_field_ask(). Blocks; works beside whoever runs the station, and safe from any thread.
+ * watch may be NULL. CONFIG_INVALID: the station has no [aws]. */
+gboolean kl_station_ask_field(const KlStation *station, const char *const *devices, const KlFieldWatch *watch, KlOp *op,
+                              KlFieldAsked *asked, GError **error);
 
 /* What jobs work with. Borrowed. */
 const KlBench *kl_station_bench(const KlStation *station);

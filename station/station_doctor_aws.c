@@ -147,16 +147,31 @@ check_identity(KlAwsLook *look)
 typedef struct {
     const char *name;
     const KlTableKey *key;
-    const char *calls; /* a letter each: Put, Get, Update, Query */
+    const char *calls; /* a letter each: Put, Get, Update, Query, BatchGet */
 } Table;
+
+/* The row's key in "RequestItems", as BatchGetItem wants it. */
+static JsonObject *
+batch_request(const Table *table, JsonObject *key)
+{
+    JsonObject *request = json_object_new(), *tables = json_object_new(), *question = json_object_new();
+    JsonArray *keys = json_array_new();
+    json_array_add_object_element(keys, key);
+    json_object_set_array_member(question, "Keys", keys);
+    json_object_set_object_member(tables, table->name, question);
+    json_object_set_object_member(request, "RequestItems", tables);
+    return request;
+}
 
 /* A request that names a row which can't be there, and whose condition never holds. */
 static JsonObject *
 harmless_request(const Table *table, char call)
 {
-    JsonObject *request = kl_dynamodb_request(table->name);
     JsonObject *key = json_object_new();
     kl_item_set_text(key, table->key->hash, "keyline doctor");
+    if (call == 'B')
+        return batch_request(table, key);
+    JsonObject *request = kl_dynamodb_request(table->name);
     if (call == 'Q') {
         json_object_unref(key);
         kl_dynamodb_name(request, "#key", table->key->hash);
@@ -186,6 +201,7 @@ try_table(KlAwsLook *look, const Table *table)
     for (const char *call = table->calls; *call != '\0' && !look->hopeless; call++) {
         KlAwsOperationId operation = *call == 'P'   ? KL_AWS_DYNAMODB_PUT_ITEM
                                      : *call == 'G' ? KL_AWS_DYNAMODB_GET_ITEM
+                                     : *call == 'B' ? KL_AWS_DYNAMODB_BATCH_GET_ITEM
                                      : *call == 'U' ? KL_AWS_DYNAMODB_UPDATE_ITEM
                                                     : KL_AWS_DYNAMODB_QUERY;
         g_autofree char *name = g_strdup_printf("dynamodb:%s (%s)", kl_aws_operation(operation)->name, table->name);
@@ -203,7 +219,7 @@ check_tables(KlAwsLook *look)
 {
     const KlAwsSection *aws = &look->doctor->config->aws;
     const Table tables[] = {
-        {aws->registration_table, &kl_registration_key, "PGU"},
+        {aws->registration_table, &kl_registration_key, "PGUB"},
         {aws->records_table, &kl_records_key, "PQ"},
         {aws->counters_table, &kl_counters_key, "U"},
         {aws->firmware_table, &kl_firmware_key, "G"},

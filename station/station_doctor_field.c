@@ -24,12 +24,13 @@ tell_alarms(KlDoctor *doctor, const GPtrArray *alarms)
             N_("%d units have too many connections, %s among them"), (int)alarms->len, first->row->device);
 }
 
-/* Nothing as long as no unit has been activated from here. A database that can't be read is told by its own finding. */
+/* Nothing as long as no unit is known to be activated. A database that can't be read is told by its own finding. */
 void
 kl_doctor_field(KlDoctor *doctor)
 {
-    const KlFieldFilter alarming = {.state = -1, .alarms = TRUE, .limit = ALARMS_MOST};
-    const KlFieldFilter active = {.state = KL_FIELD_OK, .limit = 1};
+    const char *cloud = doctor->config != NULL ? kl_config_field_table(doctor->config) : NULL;
+    const KlFieldFilter alarming = {.cloud = cloud, .state = -1, .alarms = TRUE, .limit = ALARMS_MOST};
+    const KlFieldFilter active = {.cloud = cloud, .state = KL_FIELD_OK, .limit = 1};
     g_autofree char *path = kl_station_database_path(doctor->dir);
     g_autoptr(KlStore) store = kl_store_sqlite_open(path, TRUE, NULL);
     if (store == NULL)
@@ -39,5 +40,7 @@ kl_doctor_field(KlDoctor *doctor)
     if (alarms != NULL && alarms->len > 0)
         tell_alarms(doctor, alarms);
     else if (activated != NULL && activated->len > 0)
-        kl_doctor_good(doctor, N_("Units in the field"), NULL, N_("none has too many connections"));
+        kl_doctor_good(doctor, N_("Units in the field"), NULL,
+                       cloud == NULL ? N_("none has too many connections")
+                                     : N_("none had too many connections when the cloud was asked last"));
 }

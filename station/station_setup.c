@@ -61,6 +61,8 @@ static const char station_conf[] =
     "#rows-per-second=20\n"
     "#rate-percent=100\n"
     "#id-block=500\n"
+    "# More requests of an activated unit in the field than this raise an alarm; as packaging/aws has it.\n"
+    "#connections-alarm=3\n"
     "\n"
     "# Units on a USB hub: a slot for each place of a fixture, A01, A02, ..., row by row. 'keyline slots teach' finds\n"
     "# out the ports and writes this group. path is the hub's own port, ports are below it (-: none there).\n"

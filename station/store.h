@@ -160,8 +160,13 @@ typedef struct {
     GPtrArray *(*registrations)(KlStore *store, const char *device, GError **error);
     /* KlFieldUnit array by device id. */
     GPtrArray *(*field)(KlStore *store, const KlFieldFilter *filter, GError **error);
-    /* KlFieldCount array by verdict: messages of devices that are in no row. */
+    /* KlFieldCount array by verdict: messages here of devices that are in no row. */
     GPtrArray *(*field_strangers)(KlStore *store, GError **error);
+    /* Keeps what the cloud's table of that name said (KlCloudRow array), apart from the station's own rows: for field()
+     * with that table as its cloud. Left out are those with a problem, devices that have no row here, and what is older
+     * than what is kept. More connections than connections_alarm are an alarm. The journal does not tell of it. */
+    gboolean (*cloud_said)(KlStore *store, const char *table, const GPtrArray *rows, gint64 connections_alarm,
+                           GError **error);
     /* KlLedgerEntry array, oldest first; identifier (IMEI, device id, fingerprint, serial) NULL: all; status -1: any.
      */
     GPtrArray *(*ledger)(KlStore *store, const char *identifier, int status, GError **error);

@@ -83,7 +83,8 @@ test_list(Field *f, gconstpointer data)
     assert_devices(f, "--state seen", "");
     assert_devices(f, "--alarms", "FX30-000001 ");
     assert_devices(f, "--alarms --state requested", "");
-    assert_says(f, "registry list --state false", 2, "'false' is no state: never-seen, seen, requested or ok");
+    assert_says(f, "registry list --state false", 2,
+                "'false' is no state: never-seen, seen, requested, ok, not-asked or missing");
     assert_says(f, "registry list --csv --output json", 2, "two forms");
     assert_says(f, "registry list --state seen", 0, "No device.");
     assert_says(f, "registry list", 0, "1 message of a device that is not in this table was not answered.");
@@ -112,7 +113,7 @@ test_csv(Field *f, gconstpointer data)
     g_assert_cmpuint(g_strv_length(lines), ==, 5);
     g_assert_cmpstr(lines[0], ==,
                     "device,imei,state,version,connections,first_seen,last_seen,alarm_since,registered,policy,firmware,"
-                    "parameters");
+                    "parameters,asked");
     g_assert_true(g_str_has_prefix(lines[1], "FX30-000001,350000000000001,ok,7,2,20"));
     g_assert_true(g_str_has_prefix(lines[3], "FX30-000003,350000000000003,never-seen,0,0,,,,false,"));
     g_assert_nonnull(strstr(lines[3], "\"{\"\"topic\"\":"));
@@ -135,7 +136,7 @@ test_show(Field *f, gconstpointer data)
     assert_says(f, "registry show nobody", 2, "RECORD_UNKNOWN");
 }
 
-/* Where first boot works on the cloud's table, the list says that it does not know. */
+/* Where first boot works on the cloud's table, the list says that this was not asked. */
 static void
 test_cloud(Field *f, gconstpointer data)
 {
@@ -143,7 +144,9 @@ test_cloud(Field *f, gconstpointer data)
     g_assert_true(g_file_get_contents(conf, &content, NULL, NULL));
     g_autofree char *more = g_strconcat(content, "\n[aws]\nregion=eu-west-1\nregistration-table=Elsewhere\n", NULL);
     g_assert_true(g_file_set_contents(conf, more, -1, NULL));
-    assert_says(f, "registry list", 0, "first boot changes them in the cloud, in Elsewhere.");
+    assert_says(f, "registry list", 0, "First boot changes the rows in the cloud, in Elsewhere: ");
+    assert_devices(f, "--state not-asked", "FX30-000001 FX30-000002 FX30-000003 ");
+    assert_devices(f, "--state never-seen", "");
     assert_says(f, "registry show FX30-000001 --output json", 0, "\"changed_in\" : \"Elsewhere\"");
 }
 

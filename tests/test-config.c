@@ -101,6 +101,7 @@ test_aws(void)
     g_autoptr(KlConfig) without = kl_config_load(dir, &error);
     g_assert_no_error(error);
     g_assert_false(without->aws.on);
+    g_assert_null(kl_config_field_table(without));
     g_assert_cmpint(without->signer, ==, KL_SIGNER_LOCAL);
 
     put("station.conf", HEAD "[aws]\n", -1);
@@ -116,11 +117,13 @@ test_aws(void)
     g_assert_cmpuint(plain->aws.per_second, ==, 20);
     g_assert_cmpuint(plain->aws.id_block, ==, 500);
     g_assert_cmpuint(plain->aws.rate_percent, ==, 100);
+    g_assert_cmpuint(plain->aws.connections_alarm, ==, 3);
+    g_assert_cmpstr(kl_config_field_table(plain), ==, "Bootstrapping_table_registration");
 
     put("station.conf",
         HEAD "[ca]\nsigner=pca\n[aws]\nregion=eu-central-1\nprofile=a b\nendpoint=http://127.0.0.1:1\n"
              "records-table=r\nfirmware-table=f\npolicy=p\nregister=without-ca\npca-arn=arn:aws:acm-pca:x:1:y/z\n"
-             "require-ack=true\nack-wait-ms=0\nrows-per-second=7\nid-block=9\nrate-percent=25\n",
+             "require-ack=true\nack-wait-ms=0\nrows-per-second=7\nid-block=9\nrate-percent=25\nconnections-alarm=0\n",
         -1);
     g_autoptr(KlConfig) whole = kl_config_load(dir, &error);
     g_assert_no_error(error);
@@ -136,6 +139,7 @@ test_aws(void)
     g_assert_cmpuint(whole->aws.per_second, ==, 7);
     g_assert_cmpuint(whole->aws.id_block, ==, 9);
     g_assert_cmpuint(whole->aws.rate_percent, ==, 25);
+    g_assert_cmpuint(whole->aws.connections_alarm, ==, 0);
 }
 
 static void
@@ -171,6 +175,7 @@ test_every_mistake(void)
         {HEAD "[aws]\nrows-per-second=0\n", "[aws] rows-per-second: allowed: a number from 1 to 1000"},
         {HEAD "[aws]\nack-wait-ms=20001\n", "[aws] ack-wait-ms: allowed: a number from 0 to 20000"},
         {HEAD "[aws]\nrate-percent=101\n", "[aws] rate-percent: allowed: a number from 1 to 100"},
+        {HEAD "[aws]\nconnections-alarm=-1\n", "[aws] connections-alarm: allowed: a number from 0 to 2147483647"},
         {HEAD "[aws]\nid-block=1\n", "[aws] id-block: allowed: a number from 2 to 100000"},
         {HEAD "[aws]\nrecords-table=a b\n", "[aws] records-table: 'a b' has characters that may not be there"},
         {HEAD "[aws]\nregion=eu/1\n", "[aws] region: 'eu/1' has characters that may not be there"},

@@ -100,18 +100,18 @@ test_ready(void)
     static const struct {
         const char *signer, *aws, *says[4];
     } table[] = {
-        {"local", "firmware-table=Devicemanager_update", {"ok AWS permissions: 7 tried, none is missing\n"}},
+        {"local", "firmware-table=Devicemanager_update", {"ok AWS permissions: 8 tried, none is missing\n"}},
         {"iot",
          "firmware-table=Devicemanager_update",
          {"ok AWS endpoint: a1peer0000000-ats.iot.", "ok Device policy: device keeps each unit to its own topics\n",
-          "ok AWS permissions: 19 tried, none is missing; these can't be tried without effect: "
+          "ok AWS permissions: 20 tried, none is missing; these can't be tried without effect: "
           "iot:CreateCertificateFromCsr, iot:CreateThing\n"}},
         {"register",
          "register=without-ca",
          {"without effect: iot:RegisterCertificateWithoutCA, iot:CreateThing\n", "ok Device policy: "}},
         {"pca",
          "register=no",
-         {"ok Private CA: active, valid for 36", "ok AWS permissions: 8 tried",
+         {"ok Private CA: active, valid for 36", "ok AWS permissions: 9 tried",
           "without effect: acm-pca:IssueCertificate\n"}},
     };
     g_autofree char *before = state_of_peer();
@@ -173,6 +173,7 @@ test_denied(void)
         {"UpdateItem",
          "dynamodb:UpdateItem (Bootstrapping_table_registration), dynamodb:UpdateItem (Keyline_counters)"},
         {"GetItem", "FAIL AWS permissions: denied: dynamodb:GetItem (Bootstrapping_table_registration)\n"},
+        {"BatchGetItem", "FAIL AWS permissions: denied: dynamodb:BatchGetItem (Bootstrapping_table_registration)\n"},
         {"DescribeTable", "FAIL AWS tables: The cloud account does not let the station do this. (table Bootstrapping"},
         {"ListCertificates", "FAIL AWS permissions: denied: iot:ListCertificates\n"},
         {"DescribeCertificate", "FAIL AWS permissions: denied: iot:DescribeCertificate\n"},
@@ -310,7 +311,7 @@ make_policy(KlAws *aws, const char *name, const char *document)
     g_autofree char *path = kl_uri_path("policies", name, NULL);
     g_autoptr(JsonNode) body = json_from_string(document, NULL);
     const KlAwsCall call = {.operation = KL_AWS_CREATE_POLICY, .path = path, .body = body};
-    KlOp op = {.deadline_us = g_get_monotonic_time() + 30 * G_USEC_PER_SEC};
+    KlOp op = {.deadline_us = g_get_monotonic_time() + 120 * G_USEC_PER_SEC};
     g_auto(KlAwsAnswer) answer = {0};
     g_autoptr(GError) error = NULL;
     kl_aws_call(aws, &call, &op, &answer, &error);

@@ -225,6 +225,29 @@ test_from_9(Folder *folder, gconstpointer data)
                "FX30-1|ok|4|8\nFX30-2|ok|0|0");
 }
 
+/* Nobody has asked a cloud yet, whatever first boot did here. */
+static void
+test_from_10(Folder *folder, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    sqlite3 *old = open_plain(folder->path);
+    g_assert_true(kl_migrate(old, kl_migrations, 10, &error));
+    kl_database_close(old);
+    g_free(sqlite(folder->path, VERSION_3 "; UPDATE registration SET registered = 'requested' WHERE device = 'FX30-2';"
+                                          "INSERT INTO activation_seen VALUES ('FX30-2', 5, 6, NULL)"));
+    g_autofree char *before = sqlite(folder->path, ALL_OF_3 "; SELECT * FROM activation_seen");
+    g_autofree char *names = sqlite(folder->path, "SELECT name FROM sqlite_schema");
+    g_autoptr(KlStore) store = open_store(folder->path);
+    assert_sql(folder->path, ALL_OF_3 "; SELECT * FROM activation_seen", before);
+    assert_names_stay(folder->path, names);
+    assert_sql(folder->path, "PRAGMA integrity_check; PRAGMA foreign_key_check", "ok");
+    const KlFieldFilter here = {.state = KL_FIELD_REQUESTED}, there = {.cloud = "T", .state = KL_FIELD_NOT_ASKED};
+    g_autoptr(GPtrArray) requested = CALL(store, field, &here, &error);
+    g_assert_cmpuint(requested->len, ==, 1);
+    g_autoptr(GPtrArray) not_asked = CALL(store, field, &there, &error);
+    g_assert_cmpuint(not_asked->len, ==, 2);
+}
+
 /* --- databases that are not for us --- */
 
 typedef struct {
@@ -303,6 +326,7 @@ main(int argc, char **argv)
     add_test("/migrate/older", NULL, test_older);
     add_test("/migrate/from-3", NULL, test_from_3);
     add_test("/migrate/from-9", NULL, test_from_9);
+    add_test("/migrate/from-10", NULL, test_from_10);
     for (gsize i = 0; i < G_N_ELEMENTS(foreigners); i++) {
         g_autofree char *name = g_strdup_printf("/migrate/foreign/%s", foreigners[i].name);
         add_test(name, &foreigners[i], test_foreign);

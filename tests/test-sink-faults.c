@@ -18,16 +18,27 @@ static const char *const faults[] = {
     "\"kind\":\"slow\",\"ms\":30",
 };
 
-typedef enum { ACT_REGISTER, ACT_REPEAT, ACT_RENEW, ACT_RECORD, ACT_ASK, ACT_LEASE, ACT_FIRMWARE, ACTS } Act;
+typedef enum { ACT_REGISTER, ACT_REPEAT, ACT_RENEW, ACT_RECORD, ACT_ASK, ACT_LEASE, ACT_FIRMWARE, ACT_LOOK, ACTS } Act;
 
 static const char *const act_calls[ACTS] = {"PutItem", "GetItem",    "UpdateItem", "PutItem",
-                                            "Query",   "UpdateItem", "GetItem"};
+                                            "Query",   "UpdateItem", "GetItem",    "BatchGetItem"};
 
 typedef struct {
     KlSink *sink;
     guint number; /* of the case: names its own unit */
     guint64 block;
 } Case;
+
+/* Whether the case's unit has its row. */
+static gboolean
+look(const Case *c, const char *device, gboolean *wrong, GError **error)
+{
+    g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)kl_cloud_row_free);
+    KlOp op = make_op();
+    gboolean done = c->sink->klass->registrations(c->sink, &device, 1, rows, &op, error);
+    *wrong = done && (rows->len != 1 || ((const KlCloudRow *)rows->pdata[0])->row == NULL);
+    return done;
+}
 
 /* TRUE: it says that it is done. */
 static gboolean
@@ -59,6 +70,8 @@ perform(Case *c, Act act, gboolean *wrong, GError **error)
         done = c->sink->klass->has_firmware(c->sink, "main", &found, &op, error);
         *wrong = done && !found;
         return done;
+    case ACT_LOOK:
+        return look(c, device, wrong, error);
     case ACTS:
         break;
     }
@@ -71,7 +84,7 @@ prepare(Case *c, Act act)
 {
     gboolean wrong = FALSE;
     g_autoptr(GError) error = NULL;
-    if (act == ACT_REPEAT || act == ACT_RENEW)
+    if (act == ACT_REPEAT || act == ACT_RENEW || act == ACT_LOOK)
         g_assert_true(perform(c, ACT_REGISTER, &wrong, &error));
     if (act == ACT_ASK)
         g_assert_true(perform(c, ACT_RECORD, &wrong, &error));

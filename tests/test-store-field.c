@@ -17,7 +17,7 @@ describe(KlStore *store, const KlFieldFilter *filter)
         g_assert_cmpint(unit->first_seen_us, <=, unit->last_seen_us);
         g_assert_true((unit->counts != NULL) == filter->counts);
         g_string_append_printf(text, "%s %s %s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT "%s%s;", unit->row->device,
-                               unit->imei + 14, kl_field_state_name(kl_field_state(unit)), unit->row->version,
+                               unit->imei + 14, kl_field_state_name(unit->state), unit->row->version,
                                unit->row->connections, unit->last_seen_us > 0 ? " seen" : "",
                                unit->alarm_us > 0 ? " alarm" : "");
         for (guint j = 0; unit->counts != NULL && j < unit->counts->len; j++) {
@@ -117,6 +117,132 @@ test_alarm_ends(Folder *folder, gconstpointer data)
     assert_field(store, "", ANY, .alarms = TRUE);
 }
 
+/* --- by a cloud's table --- */
+
+#define ELSEWHERE "Elsewhere"
+
+static KlCloudRow *
+said(const char *device, const char *registered, gint64 connections, gint64 asked_us)
+{
+    KlCloudRow *row = g_new0(KlCloudRow, 1);
+    row->device = g_strdup(device);
+    row->asked_us = asked_us;
+    if (registered == NULL)
+        return row;
+    row->row = make_row(device);
+    g_free(row->row->registered);
+    row->row->registered = g_strdup(registered);
+    row->row->version = 5;
+    row->row->connections = connections;
+    row->counts = kl_field_counts_new();
+    KlFieldCount *count = g_new0(KlFieldCount, 1);
+    *count = (KlFieldCount){g_strdup("answered"), 3};
+    g_ptr_array_add(row->counts, count);
+    return row;
+}
+
+static void
+keep_said(KlStore *store, const char *table, KlCloudRow *row)
+{
+    g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)kl_cloud_row_free);
+    g_autoptr(GError) error = NULL;
+    g_ptr_array_add(rows, row);
+    CALL(store, cloud_said, table, rows, 3, &error);
+    g_assert_no_error(error);
+}
+
+/* First boot has been at the rows here, too: what the cloud says is never mixed up with that. */
+static void
+test_cloud(Folder *folder, gconstpointer data)
+{
+    boot(folder->path);
+    g_autoptr(KlStore) store = open_store(folder->path);
+    const gint64 now = g_get_real_time();
+    g_autofree char *rows = sqlite(folder->path, "SELECT * FROM registration; SELECT * FROM activation_seen;"
+                                                 "SELECT * FROM activation_counts; SELECT count(*) FROM audit_events");
+    keep_said(store, ELSEWHERE, said(DEVICE, "requested", 1, now));
+    KlCloudRow *seen = said(SECOND, "false", 0, now);
+    seen->first_seen_us = 5;
+    seen->last_seen_us = 9;
+    keep_said(store, ELSEWHERE, seen);
+    keep_said(store, ELSEWHERE, said("FX30-000003", NULL, 0, now));
+    keep_said(store, ELSEWHERE, said("nobody", "ok", 0, now));
+    assert_sql(folder->path,
+               "SELECT * FROM registration; SELECT * FROM activation_seen; SELECT * FROM activation_counts;"
+               "SELECT count(*) FROM audit_events",
+               rows);
+    assert_field(store, ONE TWO THREE FOUR, ANY, .limit = 0);
+    assert_field(store, ONE, ANY, .alarms = TRUE);
+
+#define ONE_THERE DEVICE " 1 requested 5 1;"
+#define TWO_THERE SECOND " 2 seen 5 0 seen;"
+#define THREE_THERE "FX30-000003 3 missing 0 1;"
+#define FOUR_THERE "FX30-000004 4 not-asked 0 0;"
+    assert_field(store, ONE_THERE TWO_THERE THREE_THERE FOUR_THERE, ANY, .cloud = ELSEWHERE);
+    assert_field(store, THREE_THERE, ANY, .cloud = ELSEWHERE, .after = SECOND, .limit = 1);
+    assert_field(store, THREE_THERE, ANY, .cloud = ELSEWHERE, .imei = "350000000000003");
+    assert_field(store, ONE_THERE, KL_FIELD_REQUESTED, .cloud = ELSEWHERE);
+    assert_field(store, TWO_THERE, KL_FIELD_SEEN, .cloud = ELSEWHERE);
+    assert_field(store, THREE_THERE, KL_FIELD_MISSING, .cloud = ELSEWHERE);
+    assert_field(store, FOUR_THERE, KL_FIELD_NOT_ASKED, .cloud = ELSEWHERE);
+    assert_field(store, "", KL_FIELD_OK, .cloud = ELSEWHERE);
+    assert_field(store, "", ANY, .cloud = ELSEWHERE, .alarms = TRUE);
+    assert_field(store, ONE_THERE " answered=3", ANY, .cloud = ELSEWHERE, .device = DEVICE, .counts = TRUE);
+    assert_field(store, FOUR_THERE, ANY, .cloud = ELSEWHERE, .device = "FX30-000004", .counts = TRUE);
+    assert_field(store, DEVICE " 1 not-asked 7 2;", ANY, .cloud = "Another", .device = DEVICE);
+}
+
+/* What was asked for later counts, unless that was under a clock that was wrong; another table's word goes. */
+static void
+test_cloud_order(Folder *folder, gconstpointer data)
+{
+    pass_units(folder->path, 1);
+    g_autoptr(KlStore) store = open_store(folder->path);
+    const gint64 now = g_get_real_time(), to_come = now + 3600 * (gint64)G_USEC_PER_SEC;
+    keep_said(store, ELSEWHERE, said(DEVICE, "requested", 0, now - 5));
+    keep_said(store, ELSEWHERE, said(DEVICE, "false", 0, now - 6));
+    assert_field(store, DEVICE " 1 requested 5 0;", ANY, .cloud = ELSEWHERE);
+    keep_said(store, ELSEWHERE, said(DEVICE, "ok", 0, to_come));
+    keep_said(store, ELSEWHERE, said(DEVICE, "false", 0, now));
+    assert_field(store, DEVICE " 1 never-seen 5 0;", ANY, .cloud = ELSEWHERE);
+    keep_said(store, "Another", said(DEVICE, NULL, 0, now - 10));
+    assert_field(store, DEVICE " 1 missing 0 0;", ANY, .cloud = "Another");
+    assert_field(store, DEVICE " 1 not-asked 0 0;", ANY, .cloud = ELSEWHERE);
+    KlCloudRow *odd = said(DEVICE, NULL, 0, now);
+    kl_fail(&odd->problem, KL_ERROR_ROW_UNREADABLE, "it can't be read");
+    keep_said(store, ELSEWHERE, odd);
+    assert_field(store, DEVICE " 1 missing 0 0;", ANY, .cloud = "Another");
+}
+
+#define ALARM "SELECT alarm_us FROM registration_in_cloud"
+
+/* An alarm is as old as the first answer that had it, and ends with the certificate that the unit had by then. */
+static void
+test_cloud_alarm(Folder *folder, gconstpointer data)
+{
+    pass_units(folder->path, 1);
+    g_autoptr(KlStore) store = open_store(folder->path);
+    const gint64 now = g_get_real_time();
+    g_autofree char *first = g_strdup_printf("%" G_GINT64_FORMAT, now),
+                    *third = g_strdup_printf("%" G_GINT64_FORMAT, now + 3);
+    keep_said(store, ELSEWHERE, said(DEVICE, "ok", 4, now));
+    keep_said(store, ELSEWHERE, said(DEVICE, "ok", 5, now + 1));
+    assert_sql(folder->path, ALARM, first);
+    assert_field(store, DEVICE " 1 ok 5 5 alarm;", ANY, .cloud = ELSEWHERE, .alarms = TRUE);
+    assert_field(store, "", ANY, .alarms = TRUE);
+    keep_said(store, ELSEWHERE, said(DEVICE, "ok", 3, now + 2));
+    assert_field(store, "", ANY, .cloud = ELSEWHERE, .alarms = TRUE);
+    keep_said(store, ELSEWHERE, said(DEVICE, "ok", 6, now + 3));
+    assert_sql(folder->path, ALARM, third);
+    g_auto(JobRun) run = {0};
+    job_run_renew(&run, store, 1);
+    run.reprovision = "cloned";
+    run.generation = 2; /* another key, another certificate */
+    g_assert_true(job_run_calls(&run, N_JOB_CALLS, NULL));
+    assert_field(store, "", ANY, .cloud = ELSEWHERE, .alarms = TRUE);
+    assert_field(store, DEVICE " 1 ok 5 6;", ANY, .cloud = ELSEWHERE);
+}
+
 static void
 test_names(void)
 {
@@ -128,6 +254,9 @@ test_names(void)
 static const FolderTest tests[] = {
     {"/store-field/filters", test_filters},
     {"/store-field/strangers", test_strangers},
+    {"/store-field/cloud", test_cloud},
+    {"/store-field/cloud-order", test_cloud_order},
+    {"/store-field/cloud-alarm", test_cloud_alarm},
 };
 
 int

@@ -4,6 +4,7 @@
 static const KlCommand commands[] = {
     {"list", "list the registration rows of all devices", kl_cmd_registry_list},
     {"show", "show the registration row of one device", kl_cmd_registry_show},
+    {"refresh", "ask the cloud how devices got on with their first boot", kl_cmd_registry_refresh},
     {"pending", "list what has not reached the cloud yet", kl_cmd_registry_pending},
     {"retry", "have rows sent again that were parked", kl_cmd_registry_retry},
     {"park", "put a row aside: it is not sent any more", kl_cmd_registry_park},

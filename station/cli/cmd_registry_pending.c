@@ -22,22 +22,6 @@ words_of(const char *name)
     return code >= 0 ? kl_error_words((KlErrorCode)code) : NULL;
 }
 
-/* "3 d", "2 h", "17 min", "5 s". */
-static char *
-age_text(gint64 since_us)
-{
-    static const struct {
-        gint64 seconds;
-        const char *unit;
-    } units[] = {{2 * 24 * 3600, "d"}, {3600, "h"}, {60, "min"}, {0, "s"}};
-    static const gint64 sizes[] = {24 * 3600, 3600, 60, 1};
-    gint64 seconds = MAX(g_get_real_time() - since_us, 0) / G_USEC_PER_SEC;
-    guint i = 0;
-    while (seconds < units[i].seconds)
-        i++;
-    return g_strdup_printf("%" G_GINT64_FORMAT " %s", seconds / sizes[i], units[i].unit);
-}
-
 static void
 add_row(JsonBuilder *builder, const KlOutboxRow *row)
 {
@@ -82,7 +66,7 @@ add_rows(KlTable *table, const GPtrArray *rows, GHashTable *codes)
         const KlOutboxRow *row = rows->pdata[i];
         g_autofree char *number = g_strdup_printf("%" G_GINT64_FORMAT, row->number);
         g_autofree char *attempts = g_strdup_printf("%u", row->attempts);
-        g_autofree char *age = age_text(row->queued_us);
+        g_autofree char *age = kl_text_age(row->queued_us);
         kl_table_add(table,
                      (const char *const[]){number, kl_outbox_kind_name(row->kind), row->key, state_name(row->state),
                                            attempts, age, row->last_code != NULL ? row->last_code : "",
@@ -109,7 +93,7 @@ static void
 print_table(const KlOutboxCounts *counts, GPtrArray *const *lists)
 {
     g_autoptr(GHashTable) codes = g_hash_table_new(g_str_hash, g_str_equal);
-    g_autofree char *age = counts->queued > 0 ? age_text(counts->oldest_us) : NULL;
+    g_autofree char *age = counts->queued > 0 ? kl_text_age(counts->oldest_us) : NULL;
     printf("%u queued%s%s, %u parked, %u sent\n", counts->queued, age != NULL ? ", the oldest for " : "",
            age != NULL ? age : "", counts->parked, counts->sent);
     if (counts->queued + counts->parked == 0)

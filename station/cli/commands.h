@@ -14,6 +14,7 @@ int kl_cmd_records(KlCli *cli, char **words, GError **error);
 int kl_cmd_registry(KlCli *cli, char **words, GError **error);
 int kl_cmd_registry_list(KlCli *cli, char **words, GError **error);
 int kl_cmd_registry_show(KlCli *cli, char **words, GError **error);
+int kl_cmd_registry_refresh(KlCli *cli, char **words, GError **error);
 int kl_cmd_registry_pending(KlCli *cli, char **words, GError **error);
 int kl_cmd_registry_retry(KlCli *cli, char **words, GError **error);
 int kl_cmd_registry_park(KlCli *cli, char **words, GError **error);

@@ -55,6 +55,22 @@ kl_text_time(gint64 time_us)
 }
 
 char *
+kl_text_age(gint64 time_us)
+{
+    static const struct {
+        gint64 from, size; /* seconds */
+        const char *unit;
+    } units[] = {{2 * 24 * 3600, 24 * 3600, "d"}, {3600, 3600, "h"}, {60, 60, "min"}, {0, 1, "s"}};
+    if (time_us == 0)
+        return NULL;
+    gint64 seconds = MAX(g_get_real_time() - time_us, 0) / G_USEC_PER_SEC;
+    guint i = 0;
+    while (seconds < units[i].from)
+        i++;
+    return g_strdup_printf("%" G_GINT64_FORMAT " %s", seconds / units[i].size, units[i].unit);
+}
+
+char *
 kl_text_iso_time(gint64 time_us)
 {
     if (time_us == 0)

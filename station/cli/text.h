@@ -15,6 +15,9 @@ guint kl_text_width(const char *text);
 /* A time (UTC microseconds since 1970; 0: "-") as "2025-01-31 14:05:09", local. The caller frees. */
 char *kl_text_time(gint64 time_us);
 
+/* How long ago a time was: "3 d", "2 h", "17 min", "5 s"; NULL for 0. The caller frees. */
+char *kl_text_age(gint64 time_us);
+
 /* A time as ISO 8601 in UTC; NULL for 0. The caller frees. */
 char *kl_text_iso_time(gint64 time_us);
 

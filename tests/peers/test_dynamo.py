@@ -57,6 +57,21 @@ class Dynamo(rig.PeerCase):
         self.assertIsNone(self.get("b"))
         self.assert_gate_silent()
 
+    def test_many_at_once(self):
+        self.put("a")
+        self.put("b")
+        keys = [{"device": {"S": device}} for device in "abc"]
+        answer = self.dynamo.batch_get_item(RequestItems={self.table: {"Keys": keys}})
+        self.assertEqual(sorted(item["device"]["S"] for item in answer["Responses"][self.table]), ["a", "b"])
+        self.assertEqual(answer["UnprocessedKeys"], {})
+        self.refused(
+            "ValidationException",
+            400,
+            self.dynamo.batch_get_item,
+            RequestItems={self.table: {"Keys": keys + keys[:1]}},
+        )
+        self.assert_gate_silent()
+
     def test_our_own_lost_answer(self):
         peer().control("POST", "faults", {"operation": "PutItem", "kind": "drop-after", "nth": 1})
         with self.assertRaises(Exception):

@@ -6,6 +6,39 @@
 /* Nothing listens at port 1. */
 #define AWS "\n[aws]\nregion=eu-central-1\nendpoint=http://127.0.0.1:1\nack-wait-ms=0\n"
 
+/* As keyline registry refresh does. */
+static void
+ask_elsewhere(UiRig *rig)
+{
+    g_autofree char *database = g_build_filename(rig->station, "keyline.db", NULL);
+    g_autofree char *sql = g_strdup_printf(
+        "INSERT INTO registration_in_cloud SELECT device, 'Bootstrapping_table_registration', %" G_GINT64_FORMAT
+        ", 'ok', policy, firmware, parameters, 3, 12, 5, 6, 7, '{}' FROM registration",
+        g_get_real_time() - 50 * 3600 * (gint64)G_USEC_PER_SEC);
+    const char *const argv[] = {"sqlite3", "-bail", database, sql, NULL};
+    int status = -1;
+    g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status, NULL);
+    ui_check(rig, status == 0, "sqlite3 does not write");
+}
+
+/* How a unit is in the field: asked by itself, and told by what was known, with its age. */
+static void
+assert_field(UiRig *rig)
+{
+    g_autofree char *label = ui_rig_label(1);
+    ui_click(rig, ATSPI_ROLE_RADIO_BUTTON, "History");
+    ui_wait_says(rig, NULL, "1 record");
+    ui_enter(rig, "Find", label);
+    ui_wait_says(rig, NULL, "not known: AWS was not asked yet");
+    ui_wait_says(rig, NULL, "The cloud can't be reached.");
+    ask_elsewhere(rig);
+    ui_enter(rig, "Find", "nosuchunit");
+    ui_wait_says(rig, NULL, "No record fits.");
+    ui_enter(rig, "Find", label);
+    ui_wait_says(rig, NULL, "activated, runs version 3 (in AWS 2 days ago)");
+    ui_wait(rig, ATSPI_ROLE_PUSH_BUTTON, "Ask AWS");
+}
+
 static void
 test_offline(void)
 {
@@ -32,6 +65,7 @@ test_offline(void)
     ui_wait_says(&rig, NULL, "2 rows are kept here and will be sent.");
     ui_rig_wait_sql(&rig, "SELECT kind, state FROM outbox ORDER BY number", "registration|queued\nrecord|queued");
     ui_rig_wait_sql(&rig, "SELECT outcome, row_queued FROM jobs", "PASS|1");
+    assert_field(&rig);
 }
 
 int
