@@ -67,7 +67,7 @@ usb_plug(const char *where)
     if (kl_usb_place_in_boot(&place))
         return MAX(plug, 1);
     g_autofree char *device = g_build_filename("/dev", place.tty, NULL);
-    if (place.tty[0] == '\0' || lstat(device, &node) != 0)
+    if (place.tty[0] == '\0' || lstat(device, &node) != 0 || !S_ISCHR(node.st_mode))
         return 0;
     plug = mix(mix(plug, g_str_hash(place.tty)), place.tty_device);
     plug = mix(mix(plug, node.st_dev), node.st_ino);

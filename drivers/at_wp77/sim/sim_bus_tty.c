@@ -148,7 +148,8 @@ kl_sim_tty_new(KlSimTtys *ttys, const KlSimDevice *device, guint interface, GErr
     if (!take_number(tty, error))
         return NULL;
     g_autofree char *node = tty_node(tty);
-    if (!make_node(tty, node, tty_mode(device, interface), error) || !write_sysfs(tty, device, info.st_rdev, error))
+    /* As in the kernel: the node is the last to come, and the first to go. */
+    if (!write_sysfs(tty, device, info.st_rdev, error) || !make_node(tty, node, tty_mode(device, interface), error))
         return NULL;
     return g_steal_pointer(&tty);
 }
@@ -160,10 +161,10 @@ remove_tty(const KlSimTty *tty)
     const char *name = node + strlen("/dev/");
     g_autofree char *class_link = g_build_filename("/sys/class/tty", name, NULL);
     g_autofree char *serial_link = g_build_filename("/sys/bus/usb-serial/devices", name, NULL);
-    unlink(class_link);
-    unlink(serial_link);
     umount2(node, MNT_DETACH);
     unlink(node);
+    unlink(class_link);
+    unlink(serial_link);
     tty->ttys->used[tty->number] = FALSE;
 }
 
