@@ -74,7 +74,7 @@ cloud_table_put(KlAws *aws, const char *table, const char *item)
 static inline JsonArray *
 cloud_table_items(const AwsPeer *peer, const char *table)
 {
-    g_autoptr(JsonNode) state = aws_peer_control(peer, "GET", "state", NULL);
+    g_autoptr(JsonNode) state = aws_peer_control(peer, "GET", "state?service=dynamodb", NULL);
     JsonObject *dynamodb = json_object_get_object_member(json_node_get_object(state), "dynamodb");
     JsonObject *tables = json_object_get_object_member(dynamodb, "tables");
     g_assert_true(json_object_has_member(tables, table));

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "tests/case_step.h"
 #include "tests/rig/line_rig.h"
 
 /* Runs crash-station on slot 01. TRUE: it was killed; FALSE: the job had ended before that boundary. */

@@ -8,6 +8,7 @@
 #include "certs/pki.h"
 #include "station/net/aws.h"
 #include "station/signer.h"
+#include "tests/case_step.h"
 #include "tests/certs_oracle.h"
 #include "tests/peers/aws_peer.h"
 
@@ -103,6 +104,15 @@ cloud_state(void)
     return aws_peer_control(peer, "GET", "state", NULL);
 }
 
+/* Of AWS IoT, no more than the certificates for a key and one thing: of all that the tests have made, each look would
+ * be longer than the one before. */
+static inline JsonNode *
+cloud_state_of(const char *spki_sha256, const char *thing)
+{
+    g_autofree char *name = g_strdup_printf("state?service=iot&key=%s&thing=%s", spki_sha256, thing);
+    return aws_peer_control(peer, "GET", name, NULL);
+}
+
 static inline JsonObject *
 cloud_iot(JsonNode *state)
 {
@@ -126,7 +136,7 @@ cloud_is_key(JsonObject *certificate, const char *spki_sha256)
 static inline guint
 cloud_count(const char *spki_sha256, const char *status, char **id)
 {
-    g_autoptr(JsonNode) state = cloud_state();
+    g_autoptr(JsonNode) state = cloud_state_of(spki_sha256, "");
     JsonArray *all = json_object_get_array_member(cloud_iot(state), "certificates");
     guint count = 0;
     for (guint i = 0; i < json_array_get_length(all); i++) {
@@ -147,7 +157,7 @@ cloud_count(const char *spki_sha256, const char *status, char **id)
 static inline int
 cloud_principals(const char *thing)
 {
-    g_autoptr(JsonNode) state = cloud_state();
+    g_autoptr(JsonNode) state = cloud_state_of("", thing);
     JsonObject *things = json_object_get_object_member(cloud_iot(state), "things");
     if (!json_object_has_member(things, thing))
         return -1;
@@ -209,6 +219,18 @@ unit_open(Unit *unit)
     unit->unit.imei = g_strdup_printf("35265309%07u", number);
     unit->key = EVP_EC_gen("P-256");
     unit->job = g_uuid_string_random();
+    unit_ask(unit);
+}
+
+/* The same unit with a new key, for which nothing was issued yet. */
+static inline void
+unit_renew(Unit *unit)
+{
+    EVP_PKEY_free(unit->key);
+    unit->key = EVP_EC_gen("P-256");
+    unit->since = 0;
+    unit->enrolled = unit->active = FALSE;
+    g_clear_pointer(&unit->ledger, kl_certificate_free);
     unit_ask(unit);
 }
 

@@ -2,6 +2,7 @@
  * duplicate and a fault at each call do, and two stations side by side. */
 #include <string.h>
 
+#include "tests/case_step.h"
 #include "tests/rig/cloud_rig.h"
 
 #define REGISTRATION "Bootstrapping_table_registration"
@@ -277,6 +278,8 @@ test_matrix(void)
     guint first_passes = 0;
     for (guint i = 0; i < N_CELLS; i++) {
         const char *operation = operations[i / G_N_ELEMENTS(kinds)], *kind = kinds[i % G_N_ELEMENTS(kinds)];
+        if (i % CASE_STEP != 0) /* kinds are no multiple of it: with each operation they are others */
+            continue;
         g_autofree char *fault = g_strdup_printf("{\"operation\": \"%s\", \"nth\": 1, %s}", operation, kind);
         kl_cloud_rig_drain(rig);
         if (g_str_equal(operation, "DescribeEndpoint"))

@@ -8,27 +8,22 @@
 #define REASON "the drill"
 
 static void
-assert_sql(const KlLineRig *rig, const char *sql, const char *expected)
-{
-    g_autofree char *answer = kl_line_rig_sql(rig, sql);
-    if (g_strcmp0(answer, expected) != 0)
-        g_error("%s\nis %s, expected %s", sql, answer, expected);
-}
-
-static void
 assert_consistent(const KlLineRig *rig, const KlRecord *record, guint jobs, gboolean reprovisioned)
 {
-    g_autofree char *n_jobs = g_strdup_printf("%u", jobs);
+    guint made = reprovisioned ? 2 : 1;
     if (record->outcome != KL_OUTCOME_PASS)
         g_error("%s: %s", record->code, record->detail);
-    assert_sql(rig, "SELECT count(*) FROM certificates WHERE status = 'live'", "1");
-    assert_sql(rig, "SELECT count(*) FROM certificates", reprovisioned ? "2" : "1");
-    assert_sql(rig, "SELECT count(*) FROM keys WHERE retired_us IS NULL", "1");
-    assert_sql(rig, "SELECT count(*) FROM keys", reprovisioned ? "2" : "1");
-    assert_sql(rig, "SELECT count(*) FROM registration", "1");
-    assert_sql(rig, "SELECT count(*) FROM jobs WHERE outcome = 'RUNNING'", "0");
-    assert_sql(rig, "SELECT count(*) FROM jobs", n_jobs);
-    assert_sql(rig, "SELECT count(*) FROM intents WHERE closed_us IS NULL", "0");
+    g_autofree char *expected = g_strdup_printf("live certificates 1 of %u\nkeys 1 of %u\nregistrations 1\n"
+                                                "running jobs 0 of %u\nopen intents 0",
+                                                made, made, jobs);
+    g_autofree char *found = kl_line_rig_sql(
+        rig, "SELECT 'live certificates ' || count(*) FILTER (WHERE status = 'live') || ' of ' || count(*)"
+             " FROM certificates;"
+             "SELECT 'keys ' || count(*) FILTER (WHERE retired_us IS NULL) || ' of ' || count(*) FROM keys;"
+             "SELECT 'registrations ' || count(*) FROM registration;"
+             "SELECT 'running jobs ' || count(*) FILTER (WHERE outcome = 'RUNNING') || ' of ' || count(*) FROM jobs;"
+             "SELECT 'open intents ' || count(*) FROM intents WHERE closed_us IS NULL;");
+    g_assert_cmpstr(found, ==, expected);
     g_autofree char *agree =
         g_strdup_printf("diff <(openssl pkey -in '%s/key-keyline.pem' -pubout) "
                         "<(openssl x509 -in '%s/item-certificate' -noout -pubkey) && "
@@ -58,7 +53,7 @@ static void
 drill(const char *when, const char *reason)
 {
     guint nth = 1;
-    for (;; nth++) {
+    for (;; nth += CASE_STEP) {
         g_autoptr(KlLineRig) rig = new_rig();
         guint jobs = 0;
         if (reason != NULL) {

@@ -123,7 +123,7 @@ set_status(Bench *bench, const char *id, const char *status)
 static char *
 status_in_aws(const char *id)
 {
-    g_autoptr(JsonNode) state = aws_peer_control(peer, "GET", "state", NULL);
+    g_autoptr(JsonNode) state = aws_peer_control(peer, "GET", "state?service=iot", NULL);
     JsonObject *iot = json_object_get_object_member(json_node_get_object(state), "iot");
     JsonArray *certificates = json_object_get_array_member(iot, "certificates");
     for (guint i = 0; i < json_array_get_length(certificates); i++) {

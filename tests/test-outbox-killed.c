@@ -1,6 +1,7 @@
 /* The outbox and leased numbers of a process that is killed at any instant: whatever was kept was queued with it, and
  * nothing that was queued is lost; no number is handed out twice. */
 #include "killed_store.h"
+#include "tests/case_step.h"
 
 #define WORKERS 4
 #define THREADS (WORKERS + 1)
@@ -157,7 +158,7 @@ static char *program;
 static void
 test_killed(Folder *folder, gconstpointer data)
 {
-    for (guint round = 0; round < 12; round++) {
+    for (guint round = 0; round < 12; round += CASE_STEP) {
         guint after = (guint)g_test_rand_int_range(1, 150);
         g_autofree char *told = run_child(program, folder->path, (guint)g_test_rand_int() % 1000000, after);
         check_promises(folder->path, told, promise_sql, NULL);

@@ -2,6 +2,7 @@
  * twice, nothing is taken for what it is not. What breaks off at the journal is in test-crash.c. */
 #include <string.h>
 
+#include "tests/case_step.h"
 #include "tests/rig/bent_driver.h"
 
 #define UNITS 48 /* more than a job has calls to the unit */
@@ -48,7 +49,7 @@ static const Drill drills[] = {
     {"reprovision-locked", TRUE, "the drill"},
 };
 
-/* Each unit dies one call later than the one before it, until one gets through. */
+/* Each unit dies one call (CASE_STEP calls) later than the one before it, until one gets through. */
 static void
 test_dead(gconstpointer data)
 {
@@ -58,9 +59,9 @@ test_dead(gconstpointer data)
     KlProfile profile = *kl_station_profile(rig->station);
     KlJobRequest request = {.reprovision_reason = drill->reason};
     profile.lock = drill->lock;
-    guint n = 0;
-    while (n < UNITS) {
-        KlBentDriver how = {.nth = ++n, .bend = KL_BEND_DIE};
+    guint n = 1;
+    for (; n < UNITS; n += CASE_STEP) {
+        KlBentDriver how = {.nth = n, .bend = KL_BEND_DIE};
         if (drill->reason != NULL) {
             g_autoptr(KlRecord) earlier = kl_bent_run(rig, n, NULL, &profile, NULL);
             assert_pass(earlier);

@@ -273,7 +273,7 @@ test_matrix(void)
     static const char *const operations[] = {"GetCertificateAuthorityCertificate", "IssueCertificate", "GetCertificate",
                                              "RegisterCertificate", "UpdateCertificate"};
     for (guint i = 0; i < G_N_ELEMENTS(operations); i++) {
-        for (guint j = 0; j < G_N_ELEMENTS(cloud_faults); j++)
+        for (guint j = i % CASE_STEP; j < G_N_ELEMENTS(cloud_faults); j += CASE_STEP)
             check_cell(operations[i], &cloud_faults[j]);
     }
     aws_peer_assert_clean(peer);

@@ -1,5 +1,6 @@
 /* The store of a process that is killed at any instant, or that is read by another process. */
 #include "killed_store.h"
+#include "tests/case_step.h"
 #include "tests/journal_check.h"
 
 #define THREADS 4
@@ -91,7 +92,7 @@ static void
 test_killed(Folder *folder, gconstpointer data)
 {
     g_autoptr(GHashTable) numbers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    for (guint round = 0; round < 12; round++) {
+    for (guint round = 0; round < 12; round += CASE_STEP) {
         guint after = (guint)g_test_rand_int_range(1, 120);
         g_autofree char *acknowledged = run_child(program, folder->path, (guint)g_test_rand_int() % 1000000, after);
         check_promises(folder->path, acknowledged, promise_sql, numbers);

@@ -1,6 +1,7 @@
 """AWS IoT Core's control plane as documented: certificates, things, policies, and how they hang together."""
 
 import base64
+import hashlib
 import threading
 import uuid
 
@@ -60,14 +61,18 @@ class Iot(Certificates, CertificateAuthorities, Policies, Things):
             return {"endpointAddress": self.data_host}
         return {"endpointAddress": ENDPOINTS[endpointType].format("a1peer0000000", self.region)}
 
-    def dump(self):
+    def dump(self, key=None, thing=None):
+        """All there is; or, of the certificates, those for the key with this SHA-256, and of the things, this one."""
         with self.lock:
             self.settle_detachments()
+            certificates = self.certificates.values()
+            if key is not None:
+                certificates = [one for one in certificates if hashlib.sha256(one.x509.spki).hexdigest() == key]
             return {
-                "certificates": [certificate.dump() for certificate in self.certificates.values()],
+                "certificates": [certificate.dump() for certificate in certificates],
                 "cas": [ca.describe() for ca in self.cas.values()],
                 "policies": {name: {"targets": list(policy.targets)} for name, policy in self.policies.items()},
-                "things": {name: thing.dump() for name, thing in self.things.items()},
+                "things": {name: one.dump() for name, one in self.things.items() if thing in (None, name)},
             }
 
 

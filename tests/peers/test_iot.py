@@ -258,6 +258,13 @@ class State(IotCase):
             (kept["status"], kept["policies"], kept["publicKey"]), ("INACTIVE", [policy], rig.public_key(key_file))
         )
         self.assertEqual(state["things"][thing]["principals"], [made["certificateArn"]])
+        key = hashlib.sha256(bytes.fromhex(rig.public_key(key_file))).hexdigest()
+        self.new()
+        self.thing()
+        asked = peer().control("GET", f"state?service=iot&key={key}&thing={thing}")
+        self.assertEqual(list(asked), ["iot"])
+        self.assertEqual(asked["iot"]["certificates"], [kept])
+        self.assertEqual(asked["iot"]["things"], {thing: state["things"][thing]})
 
     def test_publish(self):
         client("iot-data").publish(topic="a/b c", qos=1, payload=b"hello")

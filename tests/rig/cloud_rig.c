@@ -71,20 +71,31 @@ kl_cloud_rig_state(const AwsPeer *peer)
     return json_node_dup_object(state);
 }
 
-/* The unit's public key as the peer tells it: hex of its DER. */
-static char *
+/* The unit's public key as the peer tells it: hex of its DER. A key is asked for at every look at the peer: openssl is
+ * asked once for each. */
+static const char *
 unit_key(const KlLineRig *rig, guint slot)
 {
-    g_autofree char *command =
-        g_strdup_printf("openssl pkey -in '%s/key-keyline.pem' -pubout -outform DER | od -An -v -tx1 | tr -d ' \\n'",
-                        kl_sim_unit_dir(rig->sim, slot));
-    return kl_line_rig_shell(rig, command);
+    static GHashTable *known;
+    g_autofree char *path = g_build_filename(kl_sim_unit_dir(rig->sim, slot), "key-keyline.pem", NULL);
+    g_autofree char *pem = NULL;
+    g_autoptr(GError) error = NULL;
+    g_file_get_contents(path, &pem, NULL, &error);
+    g_assert_no_error(error);
+    if (known == NULL)
+        known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    if (!g_hash_table_contains(known, pem)) {
+        g_autofree char *command =
+            g_strdup_printf("openssl pkey -in '%s' -pubout -outform DER | od -An -v -tx1 | tr -d ' \\n'", path);
+        g_hash_table_insert(known, g_strdup(pem), kl_line_rig_shell(rig, command));
+    }
+    return g_hash_table_lookup(known, pem);
 }
 
 guint
 kl_cloud_rig_certificates(const KlLineRig *rig, guint slot, JsonObject *state, const char *status)
 {
-    g_autofree char *key = unit_key(rig, slot);
+    const char *key = unit_key(rig, slot);
     JsonArray *all = json_object_get_array_member(json_object_get_object_member(state, "iot"), "certificates");
     guint count = 0;
     for (guint i = 0; i < json_array_get_length(all); i++) {

@@ -54,6 +54,29 @@ start_line(KlLineRig *rig, const KlSimOptions *options, const char *line_file)
     g_assert_no_error(error);
 }
 
+/* All rigs of a program have one CA: openssl is started three times for one. */
+static void
+give_ca(const KlLineRig *rig)
+{
+    static struct {
+        const char *name;
+        int mode;
+        char *text;
+    } files[] = {{"ca.key", 0600, NULL}, {"ca.pem", 0644, NULL}};
+    gboolean made = files[0].text != NULL;
+    if (!made)
+        g_free(kl_line_rig_shell(rig, KL_OPENSSL_CA("Rig CA", KL_RIG_PASSPHRASE)));
+    for (guint i = 0; i < G_N_ELEMENTS(files); i++) {
+        g_autofree char *path = g_build_filename(rig->station_dir, "ca", files[i].name, NULL);
+        g_autoptr(GError) error = NULL;
+        if (made)
+            g_file_set_contents_full(path, files[i].text, -1, G_FILE_SET_CONTENTS_NONE, files[i].mode, &error);
+        else
+            g_file_get_contents(path, &files[i].text, NULL, &error);
+        g_assert_no_error(error);
+    }
+}
+
 KlLineRig *
 kl_line_rig_new(const KlSimOptions *options, const char *const *product)
 {
@@ -76,7 +99,7 @@ kl_line_rig_new_configured(const KlSimOptions *options, const char *const *produ
     g_assert_no_error(error);
     change_file(rig, "products/fx30s.conf", product);
     change_file(rig, "station.conf", station);
-    g_free(kl_line_rig_shell(rig, KL_OPENSSL_CA("Rig CA", KL_RIG_PASSPHRASE)));
+    give_ca(rig);
     open_station(rig);
     return rig;
 }
