@@ -9,6 +9,7 @@
 #include "station/error.h"
 
 #define TEXT_MAX 16384 /* bytes: what is longer is nothing that a unit could get */
+#define IMEI_MAX 64    /* bytes: whatever else is written there, it is told to people */
 
 static const char *const texts[] = {"device", "registered", "policy", "firmware", "parameters"};
 static const char *const others[] = {"version", "connections", KL_ROW_IMEI, KL_BOOT_FIRST, KL_BOOT_SEEN};
@@ -47,6 +48,17 @@ check_texts(const char *device, JsonObject *item, GError **error)
             return kl_fail(error, KL_ERROR_ROW_UNREADABLE, "%s: %s is longer than %d bytes", device, texts[i],
                            TEXT_MAX);
     }
+    return TRUE;
+}
+
+/* Rows that something else than a station has written have none. */
+static gboolean
+read_imei(KlCloudRow *said, JsonObject *item, GError **error)
+{
+    const char *imei = kl_item_text(item, KL_ROW_IMEI);
+    if (json_object_has_member(item, KL_ROW_IMEI) && (imei == NULL || strlen(imei) > IMEI_MAX))
+        return kl_fail(error, KL_ERROR_ROW_UNREADABLE, "%s: " KL_ROW_IMEI " is no IMEI", said->device);
+    said->imei = g_strdup(imei);
     return TRUE;
 }
 
@@ -101,9 +113,8 @@ read_item(KlCloudRow *said, JsonObject *item, GError **error)
         return kl_fail(error, KL_ERROR_ROW_UNREADABLE,
                        "%s: registered is not false, requested or ok, or version or connections is no number",
                        said->device);
-    if (!read_times(said, item, error) || !read_counts(said, item, error))
+    if (!read_imei(said, item, error) || !read_times(said, item, error) || !read_counts(said, item, error))
         return FALSE;
-    said->imei = g_strdup(kl_item_text(item, KL_ROW_IMEI));
     said->row = g_steal_pointer(&row);
     return TRUE;
 }

@@ -57,6 +57,7 @@ request_of(const Asking *asking)
     while (g_hash_table_iter_next(&iter, &device, NULL))
         json_array_add_object_element(keys, key_of(device));
     json_object_set_array_member(question, "Keys", keys);
+    json_object_set_boolean_member(question, "ConsistentRead", TRUE);
     add_projection(question);
     json_object_set_object_member(tables, asking->table, question);
     json_object_set_object_member(body, "RequestItems", tables);

@@ -25,12 +25,17 @@ counts_json(const GPtrArray *counts)
 }
 
 /* ?1 device, ?2 place, ?3 when it was asked, ?4 now. The answer that was asked for later counts; a time that is still
- * to come was written under a wrong clock. An alarm is as old as the first answer in a row that had one. */
+ * to come was written under a wrong clock. An alarm is as old as the first answer in a row that had one. A unit that is
+ * provisioned anew is another one to the table: what was asked before its new row was sent there is not told of it. */
 #define COLUMNS_OF_ROW                                                                                                 \
     "registered, policy, firmware, parameters, version, connections, first_seen_us, last_seen_us, counts, alarm_us"
+#define AWAITS_ITS_ROW                                                                                                 \
+    "EXISTS (SELECT 1 FROM outbox WHERE kind = 'registration' AND key = ?1 AND json_extract(body, '$.reset')"          \
+    " AND (state IN ('queued', 'parked') OR sent_us BETWEEN ?3 AND ?4))"
 #define KEEP_WITH(VALUES)                                                                                              \
     "INSERT INTO registration_in_cloud AS was (device, place, asked_us, " COLUMNS_OF_ROW                               \
-    ") SELECT ?1, ?2, ?3, " VALUES " WHERE EXISTS (SELECT 1 FROM registration WHERE device = ?1)"                      \
+    ") SELECT ?1, ?2, ?3, " VALUES                                                                                     \
+    " WHERE EXISTS (SELECT 1 FROM registration WHERE device = ?1) AND NOT " AWAITS_ITS_ROW                             \
     " ON CONFLICT (device) DO UPDATE SET (place, asked_us, " COLUMNS_OF_ROW ") = (excluded.place, excluded.asked_us,"  \
     " excluded.registered, excluded.policy, excluded.firmware, excluded.parameters, excluded.version,"                 \
     " excluded.connections, excluded.first_seen_us, excluded.last_seen_us, excluded.counts,"                           \

@@ -11,20 +11,6 @@ number_text(gint64 number)
     return g_strdup_printf("%" G_GINT64_FORMAT, number);
 }
 
-/* "just now", "5 minutes ago". A time to come, under a clock that was wrong, is now. */
-static char *
-age_text(gint64 age_us)
-{
-    const gulong minutes = (gulong)(MAX(age_us, 0) / (60 * G_USEC_PER_SEC)), hours = minutes / 60, days = hours / 24;
-    if (minutes == 0)
-        return g_strdup(_("just now"));
-    if (hours == 0)
-        return g_strdup_printf(ngettext("%lu minute ago", "%lu minutes ago", minutes), minutes);
-    if (days < 2)
-        return g_strdup_printf(ngettext("%lu hour ago", "%lu hours ago", hours), hours);
-    return g_strdup_printf(ngettext("%lu day ago", "%lu days ago", days), days);
-}
-
 static char *
 state_text(const KlFieldUnit *unit)
 {
@@ -37,7 +23,7 @@ state_text(const KlFieldUnit *unit)
     case KL_FIELD_REQUESTED:
         return g_strdup(_("has asked to be activated, and not confirmed yet"));
     case KL_FIELD_NOT_ASKED:
-        return g_strdup(_("not known: AWS was not asked yet"));
+        return g_strdup(_("not known: AWS has said nothing of it yet"));
     case KL_FIELD_MISSING:
         return g_strdup(_("there is no row of it"));
     default:
@@ -46,15 +32,15 @@ state_text(const KlFieldUnit *unit)
 }
 
 char *
-kl_field_state_text(const KlFieldUnit *unit, gint64 now_us)
+kl_field_state_text(const KlFieldUnit *unit)
 {
     g_autofree char *state = state_text(unit);
-    if (unit->asked_us == 0)
+    g_autofree char *asked = kl_record_time(unit->asked_us);
+    if (asked == NULL)
         return g_steal_pointer(&state);
-    g_autofree char *age = age_text(now_us - unit->asked_us);
-    /* Translators: how far a unit is, and how long ago that was so: "activated, runs version 3 (in AWS 5 minutes ago)"
+    /* Translators: how far a unit is, and when that was so: "activated, runs version 3 (in AWS, 2026-11-22 09:11:20)"
      */
-    return g_strdup_printf(_("%s (in AWS %s)"), state, age);
+    return g_strdup_printf(_("%s (in AWS, %s)"), state, asked);
 }
 
 char *

@@ -5,9 +5,9 @@
 
 G_BEGIN_DECLS
 
-/* How far it has come: "activated, runs version 3", or "activated, runs version 3 (in AWS 5 minutes ago)" at that time
- * (UTC microseconds). The caller frees. */
-char *kl_field_state_text(const KlFieldUnit *unit, gint64 now_us);
+/* How far it has come: "activated, runs version 3"; by a cloud's table with the time when it was asked, as what is
+ * shown may stand for long: "activated, runs version 3 (in AWS, 2026-11-22 09:11:20)". The caller frees. */
+char *kl_field_state_text(const KlFieldUnit *unit);
 
 /* What is wrong with it, or NULL. The caller frees. */
 char *kl_field_alarm_text(const KlFieldUnit *unit);

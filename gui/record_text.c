@@ -107,7 +107,7 @@ add_unit_facts(GPtrArray *facts, const KlUnit *unit)
 static void
 add_field_facts(GPtrArray *facts, const KlFieldUnit *field)
 {
-    g_autofree char *state = kl_field_state_text(field, g_get_real_time()), *alarm = kl_field_alarm_text(field);
+    g_autofree char *state = kl_field_state_text(field), *alarm = kl_field_alarm_text(field);
     g_autofree char *seen = kl_record_time(field->last_seen_us);
     g_autofree char *connections = kl_field_known(field) && field->row->connections > 0
                                        ? g_strdup_printf("%" G_GINT64_FORMAT, field->row->connections)

@@ -181,11 +181,17 @@ show_jobs(KlRecordView *view, const KlUnitLife *life)
     view->filling = FALSE;
 }
 
+/* The same text stays where somebody has scrolled to: a record is read again while it is looked at. */
 static void
 show_text(GtkTextView *text_view, const char *text, const char *otherwise)
 {
+    GtkTextBuffer *buffer = gtk_text_view_get_buffer(text_view);
+    GtkTextIter start, end;
+    gtk_text_buffer_get_bounds(buffer, &start, &end);
+    g_autofree char *shown = gtk_text_buffer_get_text(buffer, &start, &end, TRUE);
     g_autofree char *valid = g_utf8_make_valid(text != NULL ? text : otherwise, -1);
-    gtk_text_buffer_set_text(gtk_text_view_get_buffer(text_view), valid, -1);
+    if (!g_str_equal(shown, valid))
+        gtk_text_buffer_set_text(buffer, valid, -1);
 }
 
 static void

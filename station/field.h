@@ -13,7 +13,8 @@ typedef enum {
     KL_FIELD_SEEN,       /* it has spoken, but not asked for anything that it may have: its row is "false" */
     KL_FIELD_REQUESTED,  /* it has asked, and not yet confirmed */
     KL_FIELD_OK,         /* it is activated */
-    KL_FIELD_NOT_ASKED,  /* nobody knows: the cloud's table was not asked yet */
+    KL_FIELD_NOT_ASKED,  /* nobody knows: the cloud's table was not asked yet, or has only had the row that the unit had
+                             before it was provisioned anew */
     KL_FIELD_MISSING,    /* the cloud's table had no row of it when it was asked */
     KL_FIELD_N_STATES
 } KlFieldState;

@@ -163,8 +163,9 @@ typedef struct {
     /* KlFieldCount array by verdict: messages here of devices that are in no row. */
     GPtrArray *(*field_strangers)(KlStore *store, GError **error);
     /* Keeps what the cloud's table of that name said (KlCloudRow array), apart from the station's own rows: for field()
-     * with that table as its cloud. Left out are those with a problem, devices that have no row here, and what is older
-     * than what is kept. More connections than connections_alarm are an alarm. The journal does not tell of it. */
+     * with that table as its cloud. Left out are those with a problem, devices that have no row here, what is older
+     * than what is kept, and what was asked before the row of a unit that is provisioned anew was sent there. More
+     * connections than connections_alarm are an alarm. The journal does not tell of it. */
     gboolean (*cloud_said)(KlStore *store, const char *table, const GPtrArray *rows, gint64 connections_alarm,
                            GError **error);
     /* KlLedgerEntry array, oldest first; identifier (IMEI, device id, fingerprint, serial) NULL: all; status -1: any.

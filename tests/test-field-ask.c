@@ -112,6 +112,8 @@ static const struct {
     {"keyline_boot_first", NULL},
     {"keyline_boot_seen", NULL},
     {"keyline_boot_count_answered", "{\"S\":\"many\"}"},
+    {"keyline_imei", "{\"N\":\"351\"}"},
+    {"keyline_imei", "{\"S\":\"0123456789012345678901234567890123456789012345678901234567890123456789\"}"},
 };
 
 static void

@@ -243,6 +243,35 @@ test_cloud_alarm(Folder *folder, gconstpointer data)
     assert_field(store, DEVICE " 1 ok 5 6;", ANY, .cloud = ELSEWHERE);
 }
 
+/* What the table says of a unit that is provisioned anew is of its last life, until its new row is there. */
+static void
+test_cloud_anew(Folder *folder, gconstpointer data)
+{
+    g_autoptr(KlStore) store = open_store(folder->path);
+    g_autoptr(GError) error = NULL;
+    CALL(store, use_outbox, TRUE);
+    g_free(pass_unit(store, 1));
+    const gint64 now = g_get_real_time();
+    keep_said(store, ELSEWHERE, said(DEVICE, "ok", 4, now));
+    assert_field(store, DEVICE " 1 ok 5 4 alarm;", ANY, .cloud = ELSEWHERE);
+    g_auto(JobRun) run = {0};
+    job_run_renew(&run, store, 1);
+    run.reprovision = "cloned";
+    run.generation = 2;
+    g_assert_true(job_run_calls(&run, N_JOB_CALLS, &error));
+#define NOBODY_KNOWS DEVICE " 1 not-asked 0 0;"
+    assert_field(store, NOBODY_KNOWS, ANY, .cloud = ELSEWHERE, .counts = TRUE);
+    const gint64 waits = g_get_real_time();
+    keep_said(store, ELSEWHERE, said(DEVICE, "ok", 4, waits));
+    assert_field(store, NOBODY_KNOWS, ANY, .cloud = ELSEWHERE);
+    g_autoptr(KlOutboxRow) row = CALL(store, outbox_row, KL_OUTBOX_REGISTRATION, DEVICE, &error);
+    g_assert_true(CALL(store, outbox_sent, row->number, &error));
+    keep_said(store, ELSEWHERE, said(DEVICE, "ok", 4, waits)); /* asked before the row was there, told after it */
+    assert_field(store, NOBODY_KNOWS, ANY, .cloud = ELSEWHERE);
+    keep_said(store, ELSEWHERE, said(DEVICE, "false", 0, g_get_real_time() + 1));
+    assert_field(store, DEVICE " 1 never-seen 5 0;", ANY, .cloud = ELSEWHERE);
+}
+
 static void
 test_names(void)
 {
@@ -257,6 +286,7 @@ static const FolderTest tests[] = {
     {"/store-field/cloud", test_cloud},
     {"/store-field/cloud-order", test_cloud_order},
     {"/store-field/cloud-alarm", test_cloud_alarm},
+    {"/store-field/cloud-anew", test_cloud_anew},
 };
 
 int

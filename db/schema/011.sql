@@ -23,3 +23,10 @@ CREATE TABLE registration_in_cloud (
 ) STRICT;
 
 CREATE INDEX registration_in_cloud_alarms ON registration_in_cloud (device) WHERE alarm_us IS NOT NULL;
+
+-- A unit that is provisioned anew begins anew there, too.
+CREATE TRIGGER registration_in_cloud_begins_anew AFTER INSERT ON outbox
+WHEN NEW.kind = 'registration' AND json_extract(NEW.body, '$.reset')
+BEGIN
+    DELETE FROM registration_in_cloud WHERE device = NEW.key;
+END;

@@ -147,7 +147,8 @@ print_table(const GPtrArray *units, const char *cloud_table)
         const KlFieldUnit *unit = units->pdata[i];
         const KlRegistration *row = unit->row;
         char version[NUMBER_SIZE], connections[NUMBER_SIZE];
-        g_autofree char *seen = kl_text_time(unit->last_seen_us), *asked = kl_text_age(unit->asked_us);
+        g_autofree char *seen = kl_text_time(unit->last_seen_us), *age = kl_text_age(unit->asked_us);
+        g_autofree char *asked = age != NULL ? g_strconcat(age, " ago", NULL) : NULL;
         kl_table_add(table,
                      (const char *const[]){row->device, kl_field_state_name(unit->state),
                                            known_number(unit, row->version, version),
@@ -276,7 +277,8 @@ kl_cmd_registry_list(KlCli *cli, char **words, GError **error)
     if (!kl_cli_parse(cli, "keyline registry list", NULL,
                       "Lists the registration rows of all devices, and how far they have come with\n"
                       "their first boot: never-seen, seen, requested or ok. With [aws] that is what the\n"
-                      "cloud said when it was asked last (not-asked: never; missing: it had no row).",
+                      "cloud said when it was asked last (not-asked: never, or not since the unit was\n"
+                      "provisioned anew; missing: it had no row).",
                       entries, 0, 0, words, error) ||
         !make_filter(cli, &options, &filter, error))
         return -1;
