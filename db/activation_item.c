@@ -213,7 +213,7 @@ add_count(Writing *w, const KlActivationChange *change, JsonObject *item)
     g_autofree char *counter = g_strconcat(KL_BOOT_COUNT, change->verdict, NULL);
     gint64 count = 0;
     read_number(item, counter, &count);
-    set_number(w, counter, count + 1);
+    set_number(w, counter, count < G_MAXINT64 ? count + 1 : count);
 }
 
 static gboolean

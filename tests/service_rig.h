@@ -28,6 +28,8 @@ typedef struct {
     Kill kill;             /* the process, before or after something is kept */
     gboolean slow_answers; /* whoever does not wait for them is faster */
     const char *leave;     /* what has this verdict can't be kept with others */
+    const char *hold;      /* atomic: what this device says is not kept as long as it is; NULL: nobody's */
+    int held;              /* atomic: so often somebody waits for that, or has */
 } Trap;
 
 static inline gboolean
@@ -38,12 +40,22 @@ trap_read(KlActivationTable *table, const char *device, const char *id, KlActiva
     return trap->real->klass->read(trap->real, device, id, view, op, error);
 }
 
+static inline void
+trap_hold(Trap *trap, const char *device)
+{
+    if (g_strcmp0(g_atomic_pointer_get(&trap->hold), device) == 0)
+        g_atomic_int_inc(&trap->held);
+    while (g_strcmp0(g_atomic_pointer_get(&trap->hold), device) == 0)
+        g_usleep(1000);
+}
+
 static inline KlActivationKept
 trap_keep(KlActivationTable *table, const KlActivationChange *change, KlOp *op, GError **error)
 {
     Trap *trap = (Trap *)table;
     if (trap->kill == KILL_BEFORE)
         raise(SIGKILL);
+    trap_hold(trap, change->device);
     if (trap->slow_answers && strcmp(change->verdict, "answered") == 0)
         g_usleep(50000);
     gboolean meant = trap->fail_device == NULL || g_str_equal(trap->fail_device, change->device);

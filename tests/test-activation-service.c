@@ -1,5 +1,6 @@
 /* First boot over a real mosquitto: each message counts once, whatever is sent again, breaks off, is killed or shared.
  */
+#include "station/mqtt/turns.h"
 #include "tests/service_rig.h"
 
 /* --- one service --- */
@@ -32,6 +33,20 @@ test_order(gconstpointer left)
     assert_seen(left != NULL ? &service : &first, 4, "answered activated software version ");
     assert_state(table, DEVICE, "ok 3 0");
     service_stop(&first);
+}
+
+/* Nobody but a watcher knows whose a message is whose topic does not tell. */
+static void
+test_of_units(void)
+{
+    KlBrokerMessage own = {.topic = (char[]){CONFIRM}}, watched = {.topic = (char[]){"units/a/up"}};
+    g_autoptr(GPtrArray) messages = g_ptr_array_new(), turns = kl_turns_new();
+    g_ptr_array_add(messages, &own);
+    kl_turns_add(turns, messages);
+    g_assert_true(kl_turns_are_of_units(turns));
+    g_ptr_array_add(messages, &watched);
+    kl_turns_add(turns, messages);
+    g_assert_false(kl_turns_are_of_units(turns));
 }
 
 /* What is no message to react to is told as what it is, changes nothing, and is done with. */
@@ -203,6 +218,29 @@ test_one_stuck(void)
     rig_hear(stuck, 2);
     g_assert_cmpuint(kl_activation_memory_count(table, unit_ids[1], "answered"), ==, 1);
     assert_state(table, unit_ids[0], "requested 0 0");
+}
+
+/* Nor does one that takes long: the answers to others that came with it do not wait for it. */
+static void
+test_one_slow(void)
+{
+    place_set_up();
+    g_autoptr(KlActivationTable) table = table_new();
+    g_auto(Service) service = {.trap = {.leave = "answered", .hold = unit_ids[2]}};
+    service_start(&service, table, "service@1", NULL);
+    g_autoptr(RigUnit) slow = boot(unit_ids[0]), other = boot(unit_ids[1]), first = boot(unit_ids[2]);
+    say(first, BOOT, unit_ids[2], "{\"id\":\"1\"}");
+    RIG_UNTIL(g_atomic_int_get(&service.trap.held) > 0, g_usleep(1000));
+    /* meanwhile, these two are there, and come together */
+    say(other, BOOT, unit_ids[1], "{\"id\":\"1\"}");
+    say(slow, BOOT, unit_ids[0], "{\"id\":\"1\"}");
+    g_atomic_pointer_set(&service.trap.hold, unit_ids[0]);
+    rig_hear(other, 2);
+    g_assert_cmpuint(slow->all->len, ==, 0);
+    g_atomic_pointer_set(&service.trap.hold, NULL);
+    rig_hear(slow, 2);
+    assert_seen(&service, 3, "answered answered answered ");
+    g_assert_cmpuint(kl_activation_memory_count(table, unit_ids[1], "answered"), ==, 1);
 }
 
 /* What the broker never takes is told, and holds up nobody. */
@@ -398,6 +436,7 @@ main(int argc, char **argv)
     g_test_add_data_func("/activation-service/order/at-once", "", test_order);
     g_test_add_data_func("/activation-service/order/first-left", "answered", test_order);
     g_test_add_data_func("/activation-service/order/third-left", "software", test_order);
+    g_test_add_func("/activation-service/order/of-units", test_of_units);
     g_test_add_func("/activation-service/refused", test_refused);
     g_test_add_func("/activation-service/duplicate", test_duplicate);
     g_test_add_data_func("/activation-service/dup/first", NULL, test_dup);
@@ -408,6 +447,7 @@ main(int argc, char **argv)
     g_test_add_func("/activation-service/fails/too-large", test_too_large);
     g_test_add_func("/activation-service/fails/told-once", test_told_once);
     g_test_add_func("/activation-service/fails/one-stuck", test_one_stuck);
+    g_test_add_func("/activation-service/fails/one-slow", test_one_slow);
     g_test_add_data_func("/activation-service/away/broker-stays", NULL, test_away);
     g_test_add_data_func("/activation-service/away/broker-restarts", "", test_away);
     g_test_add_func("/activation-service/broker-restart", test_broker_restart);

@@ -1,5 +1,9 @@
 /* Messages of many devices handled together, on a real SQLite file: it comes to the same as one after the other, and
  * what can't be handled with the others is left as it was. */
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "station/activation/table_memory.h"
 #include "tests/activation_rig.h"
 
@@ -28,6 +32,7 @@ shelf_find(KlSoftwareShelf *shelf, const char *name, KlOp *op, GError **error)
 static KlSoftware *
 shelf_fail(KlSoftwareShelf *shelf, const char *name, KlOp *op, GError **error)
 {
+    finds++;
     kl_fail(error, KL_ERROR_NET_DOWN, "no %s", name);
     return NULL;
 }
@@ -221,7 +226,9 @@ meddle_read_all(KlActivationTable *table, KlActivationLook *looks, guint n, KlOp
 {
     const Meddler *meddler = (const Meddler *)table;
     gboolean ok = meddler->real->klass->read_all(meddler->real, looks, n, op, error);
-    g_free(sqlite(meddler->path, "UPDATE registration SET connections = 1 WHERE device = 'FX30-000002'"));
+    g_free(sqlite(meddler->path,
+                  "UPDATE registration SET connections = 1 WHERE device = 'FX30-000002';"
+                  " INSERT INTO activation_messages (device, id, seen_us) VALUES ('FX30-000003', '1', 5)"));
     return ok;
 }
 
@@ -233,7 +240,8 @@ meddle_keep_all(KlActivationTable *table, const KlActivationChange *changes, KlA
     return meddler->real->klass->keep_all(meddler->real, changes, kept, n, op, error);
 }
 
-/* A row that changes meanwhile is left, and what changed it stays; the others are handled. */
+/* What belongs to a row that changes meanwhile is left, and what changed it stays; so is what somebody else has handled
+ * meanwhile. The others are handled. */
 static void
 test_changed(Folder *folder, gconstpointer data)
 {
@@ -242,20 +250,21 @@ test_changed(Folder *folder, gconstpointer data)
     g_autoptr(KlActivationTable) table = open_table(folder->path);
     Meddler meddler = {{&class}, table, folder->path};
     g_autoptr(KlActivationEngine) engine = make_engine(&(KlActivationParts){.table = &meddler.base});
-    assert_together(engine, "register/request", "answered", NULL, "answered");
+    assert_together(engine, "register/request", "answered", NULL, NULL);
     assert_sql(folder->path, "SELECT group_concat(registered || connections, ' ') FROM (" ROWS ")",
-               "requested0 false1 requested0");
+               "requested0 false1 false0");
     assert_sql(folder->path, "SELECT group_concat(device, ' ') FROM activation_messages", DEVICE " FX30-000003");
 }
 
-/* Software is fetched once for all that get it, and each name's is its own; where it can't be, they are left. */
+/* Software is fetched once for all that get it, whoever comes in between, and each name's is its own. Where it can't
+ * be, it is tried once, and they are left. */
 static void
 test_software(Folder *folder, gconstpointer data)
 {
     pass_units(folder->path, N);
     g_free(sqlite(folder->path, "UPDATE registration SET registered = 'requested';"
                                 " UPDATE registration SET registered = 'ok';"
-                                " UPDATE registration SET firmware = 'third' WHERE device = 'FX30-000003'"));
+                                " UPDATE registration SET firmware = 'other' WHERE device = 'FX30-000002'"));
     g_autoptr(KlActivationTable) table = open_table(folder->path);
     g_autoptr(KlActivationEngine) engine = make_engine(&(KlActivationParts){.table = table, .software = &shelf});
     g_autoptr(KlActivationEngine) broken = make_engine(&(KlActivationParts){.table = table, .software = &broken_shelf});
@@ -263,9 +272,11 @@ test_software(Folder *folder, gconstpointer data)
     g_autoptr(GPtrArray) answers = handle_together(engine, requests("version/request"), N);
     g_assert_cmpuint(finds, ==, 2);
     g_assert_true(g_str_has_suffix(answers->pdata[0], "dm/device/FX30-000001/update/=bWFpbg=="));
-    g_assert_true(g_str_has_suffix(answers->pdata[1], "dm/device/FX30-000002/update/=bWFpbg=="));
-    g_assert_true(g_str_has_suffix(answers->pdata[2], "dm/device/FX30-000003/update/=dGhpcmQ="));
+    g_assert_true(g_str_has_suffix(answers->pdata[1], "dm/device/FX30-000002/update/=b3RoZXI="));
+    g_assert_true(g_str_has_suffix(answers->pdata[2], "dm/device/FX30-000003/update/=bWFpbg=="));
+    finds = 0;
     assert_together(broken, "version/request", NULL, NULL, NULL);
+    g_assert_cmpuint(finds, ==, 1);
     assert_counts(folder->path, DEVICE, "software 1");
 }
 
@@ -300,12 +311,99 @@ test_unable(Folder *folder, gconstpointer data)
     assert_together(engine, "register/request", NULL, NULL, NULL);
 }
 
+/* No file may grow: what can't be committed is as if it had never been said; with space again, it is handled as new. */
+static void
+test_full(Folder *folder, gconstpointer data)
+{
+    struct rlimit limit, none;
+    pass_units(folder->path, N);
+    g_autoptr(KlActivationTable) table = open_table(folder->path);
+    g_autoptr(KlActivationEngine) engine = make_engine(&(KlActivationParts){.table = table});
+    g_autofree char *before = sqlite(folder->path, ROWS), *before_rest = sqlite(folder->path, REMEMBERED);
+    g_assert_cmpint(getrlimit(RLIMIT_FSIZE, &limit), ==, 0);
+    none = limit;
+    none.rlim_cur = 0;
+    signal(SIGXFSZ, SIG_IGN);
+    g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &none), ==, 0);
+    assert_together(engine, "register/request", NULL, NULL, NULL);
+    assert_handled(engine, topics[0], "{\"id\":\"1\"}", "STORE_FULL");
+    g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &limit), ==, 0);
+    g_autofree char *after = sqlite(folder->path, ROWS), *after_rest = sqlite(folder->path, REMEMBERED);
+    g_assert_cmpstr(after, ==, before);
+    g_assert_cmpstr(after_rest, ==, before_rest);
+    assert_handled(engine, topics[0], "{\"id\":\"1\"}", "answered: " ANSWER);
+    assert_together(engine, "register/request", "answered", "answered", "answered");
+    assert_counts(folder->path, DEVICE, "answered 1 repeated 1");
+    assert_counts(folder->path, "FX30-000003", "answered 1");
+}
+
+/* Devices without a row count together: each message of a group is one more, and the journal has the first ten. */
+static void
+test_nobody(Folder *folder, gconstpointer data)
+{
+    pass_units(folder->path, 0);
+    g_autoptr(KlActivationTable) table = open_table(folder->path);
+    g_autoptr(KlActivationEngine) engine = make_engine(&(KlActivationParts){.table = table});
+    for (guint i = 0; i < 4; i++)
+        assert_together(engine, "register/request", "unknown-device", "unknown-device", "unknown-device");
+    assert_counts(folder->path, "", "unknown-device 12");
+    assert_sql(folder->path,
+               "SELECT group_concat(total, ' ') FROM (SELECT body -> '$.data.total' AS total FROM audit_events"
+               " WHERE type = 'activation' ORDER BY n)",
+               "1 2 3 4 5 6 7 8 9 10");
+}
+
+/* --- two services on one table --- */
+
+#define TOLD 25 /* by each device */
+
+/* Handles all messages of all devices as the service does: together, and what is left by itself. */
+static void *
+serve_all(void *path)
+{
+    g_autoptr(KlActivationTable) table = open_table(path);
+    g_autoptr(KlActivationEngine) engine =
+        make_engine(&(KlActivationParts){{.connections_alarm = 2}, .table = table, .software = &shelf});
+    for (guint i = 0; i < TOLD; i++) {
+        g_autofree char *payload = g_strdup_printf("{\"id\":\"%u\"}", i);
+        KlActivationMessage said[N];
+        for (guint device = 0; device < N; device++)
+            said[device] = message_of(topics[device], payload);
+        g_autoptr(GPtrArray) answers = handle_together(engine, said, N);
+        for (guint device = 0; device < N; device++)
+            g_free(answers->pdata[device] == NULL ? handle_alone(engine, &said[device]) : NULL);
+    }
+    return NULL;
+}
+
+/* Both get every message, at the same time: each counts once, and raises one alarm. */
+static void
+test_two(Folder *folder, gconstpointer data)
+{
+    pthread_t threads[2];
+    pass_units(folder->path, N);
+    g_free(sqlite(folder->path, "UPDATE registration SET registered = 'requested';"
+                                " UPDATE registration SET registered = 'ok'"));
+    requests("register/request");
+    for (guint i = 0; i < G_N_ELEMENTS(threads); i++)
+        g_assert_cmpint(pthread_create(&threads[i], NULL, serve_all, folder->path), ==, 0);
+    for (guint i = 0; i < G_N_ELEMENTS(threads); i++)
+        pthread_join(threads[i], NULL);
+    assert_sql(folder->path, "SELECT DISTINCT registered, connections FROM registration", "ok|25");
+    assert_sql(folder->path, "SELECT DISTINCT verdict, total FROM activation_counts ORDER BY 1",
+               "counted|25\nrepeated|25");
+    assert_sql(folder->path, "SELECT count(*) FROM activation_seen WHERE alarm_us IS NOT NULL", "3");
+    assert_sql(folder->path,
+               "SELECT count(*) FROM audit_events WHERE type = 'activation' AND body ->> '$.data.message.verdict' ="
+               " 'counted' AND body ->> '$.data.total' IN (1, 3, 10)",
+               "9");
+}
+
 static const FolderTest tests[] = {
-    {"/activation-together/same", test_same},
-    {"/activation-together/undone", test_undone},
-    {"/activation-together/changed", test_changed},
-    {"/activation-together/software", test_software},
-    {"/activation-together/credentials", test_credentials},
+    {"/activation-together/same", test_same},         {"/activation-together/undone", test_undone},
+    {"/activation-together/full", test_full},         {"/activation-together/nobody", test_nobody},
+    {"/activation-together/two", test_two},           {"/activation-together/changed", test_changed},
+    {"/activation-together/software", test_software}, {"/activation-together/credentials", test_credentials},
     {"/activation-together/unable", test_unable},
 };
 

@@ -280,6 +280,21 @@ test_denied_answer(void)
     g_assert_error(error, KL_ERROR, KL_ERROR_BROKER_REFUSED);
 }
 
+/* Whoever is thrown out for that, however much later it is noticed, is told why. */
+static void
+test_denied_and_gone(void)
+{
+    place_set_up();
+    g_autoptr(GError) error = NULL;
+    g_autoptr(KlBroker) broker = service(requests);
+    g_autoptr(GBytes) payload = g_bytes_new_static("x", 1);
+    g_assert_true(kl_broker_publish(broker, "bs/device/" UNIT "/register/ok", payload, &error));
+    g_assert_false(kl_broker_settle(broker, NULL));
+    g_assert_true(kl_private_broker_restart(place.broker, &error));
+    g_assert_false(kl_broker_send(broker, -1, &error));
+    g_assert_error(error, KL_ERROR, KL_ERROR_BROKER_REFUSED);
+}
+
 /* Many more than fit into libmosquitto's pipe to itself, and into one record of TLS; with and without a good-bye. */
 static void
 test_many(void)
@@ -394,6 +409,7 @@ main(int argc, char **argv)
     g_test_add_func("/broker/taken-over", test_taken_over);
     g_test_add_func("/broker/trouble", test_trouble);
     g_test_add_func("/broker/denied-answer", test_denied_answer);
+    g_test_add_func("/broker/denied-and-gone", test_denied_and_gone);
     g_test_add_func("/broker/many", test_many);
     g_test_add_data_func("/broker/old-broker/says-so", NULL, test_old_broker);
     g_test_add_data_func("/broker/old-broker/shuts", "", test_old_broker);

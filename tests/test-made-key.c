@@ -2,10 +2,13 @@
  * memory that OpenSSL has freed. */
 #include <malloc.h>
 #include <openssl/crypto.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <string.h>
 
 #include "certs/csr.h"
 #include "certs/made_key.h"
+#include "certs/openssl_auto.h"
 #include "tests/certs_oracle.h"
 
 /* --- what was freed, as it was when it was --- */
@@ -99,6 +102,21 @@ test_left_behind(void)
     let_go();
 }
 
+/* What OpenSSL makes of the PEM is a whole key, and the request is for it. */
+static void
+assert_key_of(GBytes *pem, const KlCsr *csr)
+{
+    g_autoptr(BIO) bio = BIO_new_mem_buf(g_bytes_get_data(pem, NULL), (int)g_bytes_get_size(pem));
+    g_autoptr(EVP_PKEY) key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    g_autoptr(EVP_PKEY_CTX) context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+    g_assert_cmpint(EVP_PKEY_pairwise_check(context), ==, 1);
+    guchar *spki = NULL;
+    int length = i2d_PUBKEY(key, &spki);
+    g_autofree char *sha256 = g_compute_checksum_for_data(G_CHECKSUM_SHA256, spki, (gsize)length);
+    OPENSSL_free(spki);
+    g_assert_cmpstr(sha256, ==, csr->spki_sha256);
+}
+
 /* Also those whose number begins with zeros. */
 static void
 test_requests(void)
@@ -113,6 +131,7 @@ test_requests(void)
         g_autoptr(KlCsr) csr = kl_csr_check(der, &profile, "FX30-000001", &error);
         g_assert_no_error(error);
         g_assert_cmpuint(g_bytes_get_size(pem), ==, 241);
+        assert_key_of(pem, csr);
         g_assert_true(g_hash_table_add(keys, g_strdup(csr->spki_sha256)));
     }
 }
@@ -141,6 +160,7 @@ test_names(void)
     g_autoptr(GBytes) csr = NULL, none = NULL;
     g_autoptr(GBytes) pem = kl_made_key(longest, &csr, &error);
     g_assert_no_error(error);
+    g_assert_nonnull(pem);
     g_assert_null(kl_made_key(longer, &none, &error));
     g_assert_error(error, KL_ERROR, KL_ERROR_INTERNAL);
     g_assert_null(none);

@@ -115,6 +115,7 @@ static gboolean
 refuse(KlActivation *a, KlActivationVerdict verdict, const char *detail)
 {
     a->verdict = verdict;
+    g_free(a->detail);
     a->detail = g_strdup(detail);
     return FALSE;
 }

@@ -270,30 +270,42 @@ read_all(KlActivationTable *table, Turn *turns, guint n, KlOp *op)
     return TRUE;
 }
 
-/* Whether nothing but keeping it is left to do. before: one that has got its software, or NULL; for messages that are
- * handled together, software of one name is one and the same. */
+/* Another one's software, of those that are ready: for messages that are handled together, software of one name is one
+ * and the same. NULL: nobody has it yet. */
+static const KlSoftware *
+find_software(Turn *const *ready, guint n, const char *name)
+{
+    for (guint i = 0; i < n; i++) {
+        if (ready[i]->software != NULL && g_strcmp0(ready[i]->was->firmware, name) == 0)
+            return ready[i]->software;
+    }
+    return NULL;
+}
+
+/* Whether nothing but keeping it is left to do. *shelf: no software that could not be fetched; after one, the others
+ * don't wait for what would fail as well. */
 static gboolean
-is_prepared(Turn *turn, const Turn *before)
+is_prepared(Turn *turn, Turn *const *ready, guint n, gboolean *shelf)
 {
     if (turn->was == NULL || turn->result->verdict != KL_ACTIVATION_SOFTWARE)
         return !needs_credential(turn);
-    if (before == NULL || g_strcmp0(before->was->firmware, turn->was->firmware) != 0)
-        return fetch_software(turn, NULL);
-    turn->software = kl_software_copy(before->software);
-    return TRUE;
+    const KlSoftware *same = find_software(ready, n, turn->was->firmware);
+    if (same != NULL)
+        turn->software = kl_software_copy(same);
+    else
+        *shelf = *shelf && fetch_software(turn, NULL);
+    return same != NULL || *shelf;
 }
 
 /* Those that can be kept now, and what is to be kept of them. How many. */
 static guint
 prepare_all(Turn *turns, guint n, Turn **ready, KlActivationChange *changes)
 {
-    const Turn *before = NULL;
+    gboolean shelf = TRUE;
     guint prepared = 0;
     for (guint i = 0; i < n; i++) {
-        if (!is_prepared(&turns[i], before))
+        if (!is_prepared(&turns[i], ready, prepared, &shelf))
             continue;
-        if (turns[i].software != NULL)
-            before = &turns[i];
         ready[prepared] = &turns[i];
         changes[prepared++] = change_of(&turns[i]);
     }

@@ -77,7 +77,10 @@ answer(KlActivationService *service, KlBroker *broker, KlTurn *turn, GError **er
     tell(service, &(KlServiceMessage){FALSE, turn->message->topic, turn->message->payload, turn->became, turn->error});
     if (turn->error != NULL && !turn->comes_again)
         tell_trouble(service, turn->error);
-    return publish(service, broker, turn, error);
+    gboolean published = publish(service, broker, turn, error);
+    if (turn->became != NULL)
+        g_ptr_array_set_size(turn->became->publications, 0); /* a private key is not for longer */
+    return published;
 }
 
 static gboolean
@@ -107,30 +110,45 @@ conclude(KlActivationService *service, KlBroker *broker, const GPtrArray *turns,
     return FALSE;
 }
 
-/* A group that is handled; meanwhile the broker gets the answers of others, as long as all is well. */
-static KlTurnGroup *
+/* A group or a chain that is handled; meanwhile the broker gets the answers of others, as long as all is well. */
+static gpointer
 next_handled(KlActivationService *service, KlBroker *broker, gboolean *well, GError **error)
 {
-    KlTurnGroup *group = NULL;
-    while ((group = kl_workers_done(service->workers)) == NULL) {
+    gpointer handled = NULL;
+    while ((handled = kl_workers_done(service->workers)) == NULL) {
         if (*well)
             *well = kl_broker_send(broker, kl_workers_fd(service->workers), error);
         else
             kl_workers_wait(service->workers);
     }
-    return group;
+    return handled;
 }
 
 /* What can be handled together is, and its answers are on their way while the next ones are handled. */
 static gboolean
 handle_together(KlActivationService *service, KlBroker *broker, GPtrArray *turns, GError **error)
 {
-    gboolean well = TRUE;
+    gboolean well = TRUE, at_once = kl_turns_are_of_units(turns);
     g_autoptr(GPtrArray) groups = kl_turns_group_up(turns, TOGETHER);
     kl_workers_start(service->workers, kl_turns_handle_group, groups);
     for (guint i = 0; i < groups->len; i++) {
         const KlTurnGroup *group = next_handled(service, broker, &well, error);
-        well = well && answer_all(service, broker, group->handled, error);
+        well = well && (!at_once || answer_all(service, broker, group->handled, error));
+    }
+    return well;
+}
+
+/* A unit's answers do not wait for other units, whose certificates a cloud may take its time for: a private key among
+ * them would be lost with the connection, or with the service. */
+static gboolean
+handle_one_by_one(KlActivationService *service, KlBroker *broker, GPtrArray *turns, GError **error)
+{
+    gboolean well = TRUE, at_once = kl_turns_are_of_units(turns);
+    g_autoptr(GPtrArray) chains = kl_turns_chain_up(turns);
+    kl_workers_start(service->workers, kl_turns_handle_chain, chains);
+    for (guint i = 0; i < chains->len; i++) {
+        for (KlTurn *turn = next_handled(service, broker, &well, error); turn != NULL; turn = turn->next)
+            well = well && (!at_once || answer(service, broker, turn, error));
     }
     return well;
 }
@@ -138,15 +156,7 @@ handle_together(KlActivationService *service, KlBroker *broker, GPtrArray *turns
 static gboolean
 handle_all(KlActivationService *service, KlBroker *broker, GPtrArray *turns, GError **error)
 {
-    if (!handle_together(service, broker, turns, error))
-        return FALSE;
-    g_autoptr(GPtrArray) chains = kl_turns_chain_up(turns);
-    kl_workers_start(service->workers, kl_turns_handle_chain, chains);
-    for (guint i = 0; i < chains->len; i++) {
-        while (kl_workers_done(service->workers) == NULL)
-            kl_workers_wait(service->workers);
-    }
-    return TRUE;
+    return handle_together(service, broker, turns, error) && handle_one_by_one(service, broker, turns, error);
 }
 
 /* When a message has to come again, what has come meanwhile is handled, too: others, which might never be received

@@ -147,12 +147,7 @@ kl_broker_publish(KlBroker *broker, const char *topic, GBytes *payload, GError *
 gboolean
 kl_broker_send(KlBroker *broker, int until_fd, GError **error)
 {
-    gboolean stopped = FALSE;
-    while (!stopped) {
-        if (!kl_link_step(broker->out, NULL, KL_LINK_BOTH, until_fd, -1, &stopped, error))
-            return FALSE;
-    }
-    return TRUE;
+    return kl_link_send(broker->out, until_fd, error);
 }
 
 gboolean

@@ -60,7 +60,7 @@ GPtrArray *kl_broker_receive_more(KlBroker *broker, GError **error);
 gboolean kl_broker_publish(KlBroker *broker, const char *topic, GBytes *payload, GError **error);
 
 /* Sends what was published, as fast as the broker takes it, until the descriptor is readable; receives and acknowledges
- * nothing. BROKER_DOWN. */
+ * nothing. BROKER_DOWN; BROKER_REFUSED, if it did not let us publish something before that. */
 gboolean kl_broker_send(KlBroker *broker, int until_fd, GError **error);
 
 /* Sends what was published, and waits until the broker has taken it all; acknowledges nothing. BROKER_DOWN,

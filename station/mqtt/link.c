@@ -369,18 +369,36 @@ kl_link_flush(KlLink *link, GError **error)
     return run_until(link, is_sent, KL_LINK_WRITE, -1, error);
 }
 
-gboolean
-kl_link_settle(KlLink *link, GError **error)
+/* Who is denied something may be thrown out as well: that it was denied says more. */
+static gboolean
+fail_to_publish(const KlLink *link, GError *why, GError **error)
 {
-    g_autoptr(GError) why = NULL;
-    gboolean settled = run_until(link, is_settled, KL_LINK_BOTH, -1, &why);
-    /* Who is denied something may be thrown out as well. */
+    g_autoptr(GError) owned = why;
     if (link->unpublished != 0)
         return kl_fail(error, KL_ERROR_BROKER_REFUSED, "%s does not let '%s' publish: %s", link->where, link->client_id,
                        mosquitto_reason_string(link->unpublished));
-    if (!settled)
-        g_propagate_error(error, g_steal_pointer(&why));
-    return settled;
+    g_propagate_error(error, g_steal_pointer(&owned));
+    return FALSE;
+}
+
+gboolean
+kl_link_send(KlLink *link, int until_fd, GError **error)
+{
+    GError *why = NULL;
+    gboolean stopped = FALSE;
+    while (!stopped) {
+        if (!kl_link_step(link, NULL, KL_LINK_BOTH, until_fd, -1, &stopped, &why))
+            return fail_to_publish(link, why, error);
+    }
+    return TRUE;
+}
+
+gboolean
+kl_link_settle(KlLink *link, GError **error)
+{
+    GError *why = NULL;
+    gboolean settled = run_until(link, is_settled, KL_LINK_BOTH, -1, &why);
+    return (settled && link->unpublished == 0) || fail_to_publish(link, why, error);
 }
 
 gboolean

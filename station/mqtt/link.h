@@ -32,6 +32,9 @@ gboolean kl_link_step(KlLink *link, KlLink *other, KlLinkStep step, int stop_fd,
 
 /* Sends what is queued, and reads nothing. */
 gboolean kl_link_flush(KlLink *link, GError **error);
+/* Sends until the descriptor is readable. FALSE: the link is broken; BROKER_REFUSED, if the broker had not taken all.
+ */
+gboolean kl_link_send(KlLink *link, int until_fd, GError **error);
 /* Sends, and waits until the broker has taken all that was published. BROKER_REFUSED: not all. */
 gboolean kl_link_settle(KlLink *link, GError **error);
 

@@ -117,6 +117,17 @@ kl_turns_handle_chain(gpointer chain, gpointer data)
     }
 }
 
+gboolean
+kl_turns_are_of_units(const GPtrArray *turns)
+{
+    for (guint i = 0; i < turns->len; i++) {
+        const KlTurn *turn = turns->pdata[i];
+        if (kl_topic_parse(turn->message->topic).device[0] == '\0')
+            return FALSE;
+    }
+    return TRUE;
+}
+
 GPtrArray *
 kl_turns_chain_up(GPtrArray *turns)
 {

@@ -34,6 +34,10 @@ typedef struct {
 GPtrArray *kl_turns_new(void);
 void kl_turns_add(GPtrArray *turns, const GPtrArray *messages);
 
+/* Whether all topics tell whose message it is. Any others are only watched, and whoever watches knows whose they are:
+ * then what has become of messages is told in the order in which all of them came. */
+gboolean kl_turns_are_of_units(const GPtrArray *turns);
+
 /* Chains of what was not handled yet: the first KlTurn of each, borrowed. */
 GPtrArray *kl_turns_chain_up(GPtrArray *turns);
 

@@ -1,8 +1,9 @@
 /* What first boot reads at AWS: the input is an event as a rule hands it to a function, and a device's item as DynamoDB
- * answers it. Either becomes something whole, or nothing. */
+ * answers it, to first boot and to stations. Either becomes something whole, or nothing. */
 #include <string.h>
 
 #include "db/activation_item.h"
+#include "db/cloud_row.h"
 #include "station/error.h"
 #include "station/lambda/event.h"
 #include "station/net/json_text.h"
@@ -49,6 +50,23 @@ check_request(JsonObject *request)
     }
 }
 
+/* As stations look at it: a row, or a problem. */
+static void
+try_cloud_row(JsonObject *item)
+{
+    g_autoptr(KlCloudRow) said = kl_cloud_row_of_item("FX30-1", item, 5);
+    g_assert_cmpstr(said->device, ==, "FX30-1");
+    g_assert_true((said->row != NULL) == (said->problem == NULL));
+    if (said->row == NULL) {
+        fuzz_assert_result(FALSE, said->problem);
+        return;
+    }
+    g_assert_true(said->row->version >= 0 && said->row->connections >= 0);
+    g_assert_true(said->first_seen_us >= 0 && said->first_seen_us <= said->last_seen_us);
+    for (guint i = 0; i < said->counts->len; i++)
+        g_assert_cmpint(((const KlFieldCount *)said->counts->pdata[i])->total, >, 0);
+}
+
 static void
 try_item(const char *text, gsize length)
 {
@@ -56,6 +74,7 @@ try_item(const char *text, gsize length)
     if (node == NULL)
         return;
     JsonObject *item = json_node_get_object(node);
+    try_cloud_row(item);
     g_autoptr(KlRegistration) row = kl_boot_row(item);
     g_assert_true(row->version >= 0 && row->connections >= 0);
     g_assert_true(kl_boot_row_equal(row, row));
