@@ -1,35 +1,17 @@
 /* keyline registry list and show, and the doctor, on units in the field: the real program on a station whose units have
  * booted. */
-#include "station/station.h"
-#include "tests/activation_rig.h"
-#include "tests/cli_rig.h"
-
-typedef struct {
-    Rig rig;
-    char *path;
-} Field;
+#include "tests/field_station.h"
 
 static void
 set_up(Field *f, gconstpointer data)
 {
-    g_autoptr(GError) error = NULL;
-    rig_make(&f->rig);
-    g_assert_cmpint(g_mkdir(f->rig.station, 0700), ==, 0);
-    g_assert_true(kl_station_setup(f->rig.station, "line 1", NULL, &error));
-    g_assert_no_error(error);
-    f->path = g_build_filename(f->rig.station, "keyline.db", NULL);
-    pass_units(f->path, 3);
+    field_make(f);
 }
 
 static void
 tear_down(Field *f, gconstpointer data)
 {
-    const char *const argv[] = {"rm", "-rf", f->rig.dir, NULL};
-    g_auto(Run) run = run_argv(argv);
-    g_free(f->path);
-    g_free(f->rig.dir);
-    g_free(f->rig.station);
-    g_free(f->rig.passphrase_file);
+    field_clear(f);
 }
 
 /* Unit 1 is activated and asks too often, unit 2 has asked, unit 3 was never heard of; so was a stranger. */
@@ -46,15 +28,6 @@ boot(const Field *f)
         assert_handled(engine, REQUEST, "", "counted: ");
     g_free(handle(engine, "bs/device/FX30-000002/register/request", ""));
     assert_handled(engine, "bs/device/nobody/register/ok", "", "unknown-device: ");
-}
-
-static void
-assert_says(const Field *f, const char *words, int code, const char *says)
-{
-    g_auto(Run) run = keyline(&f->rig, words);
-    g_autofree char *all = g_strconcat(run.out, run.err, NULL);
-    if (run.code != code || strstr(all, says) == NULL)
-        g_error("%s: %d, '%s' is not in:\n%s", words, run.code, says, all);
 }
 
 /* The devices of a list, "FX30-000001 FX30-000002 ". */

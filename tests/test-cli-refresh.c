@@ -1,31 +1,18 @@
 /* keyline registry refresh, and what list, show and the doctor tell by it: the real program on a station whose units
  * boot on AWS, by the strict peer. What changes the rows there is first boot itself. */
 #include "db/activation_dynamodb.h"
-#include "station/station.h"
-#include "tests/activation_rig.h"
-#include "tests/cli_rig.h"
 #include "tests/cloud_tables.h"
+#include "tests/field_station.h"
 
 #define REFRESH "registry refresh"
 
 static AwsPeer *peer;
 static KlAws *aws;
 
-typedef struct {
-    Rig rig;
-    char *path;
-} Field;
-
 static void
 set_up(Field *f, gconstpointer data)
 {
-    g_autoptr(GError) error = NULL;
-    rig_make(&f->rig);
-    g_assert_cmpint(g_mkdir(f->rig.station, 0700), ==, 0);
-    g_assert_true(kl_station_setup(f->rig.station, "line 1", NULL, &error));
-    g_assert_no_error(error);
-    f->path = g_build_filename(f->rig.station, "keyline.db", NULL);
-    pass_units(f->path, 3);
+    field_make(f);
     g_autofree char *conf = g_build_filename(f->rig.station, "station.conf", NULL), *content = NULL;
     g_assert_true(g_file_get_contents(conf, &content, NULL, NULL));
     g_autofree char *more = g_strconcat(content, "\n[aws]\n", NULL);
@@ -35,17 +22,7 @@ set_up(Field *f, gconstpointer data)
 static void
 tear_down(Field *f, gconstpointer data)
 {
-    rig_clear(&f->rig);
-    g_free(f->path);
-}
-
-static void
-assert_says(const Field *f, const char *words, int code, const char *says)
-{
-    g_auto(Run) run = keyline(&f->rig, words);
-    g_autofree char *all = g_strconcat(run.out, run.err, NULL);
-    if (run.code != code || strstr(all, says) == NULL)
-        g_error("%s: %d, '%s' is not in:\n%s", words, run.code, says, all);
+    field_clear(f);
 }
 
 /* A member as text of the only device that a command tells of; NULL for null. The caller frees. */
